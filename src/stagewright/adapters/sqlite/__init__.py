@@ -1,0 +1,1 @@
+"""The backend in one SQLite file, owned by one process."""

@@ -1,0 +1,1 @@
+"""The asynchronous use cases, written over ports alone."""

@@ -1,0 +1,1 @@
+"""The rules: pure and synchronous; no I/O, no clock, no async."""

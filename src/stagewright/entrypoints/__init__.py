@@ -1,0 +1,1 @@
+"""Where a process starts: settings, container, command line."""

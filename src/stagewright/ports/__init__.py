@@ -1,0 +1,1 @@
+"""The protocols that adapters obey; their docstrings are the contract."""

@@ -1,0 +1,1 @@
+"""The shipped test kit: contract suites, simulation, scripted agents."""
