@@ -1,0 +1,299 @@
+"""The one error tree.
+
+A class's docstring is its default message. Every error carries typed attributes, a `remedy` (what
+to do next) and the exit code a command line ends with.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+class StagewrightError(Exception):
+    """Something went wrong inside Stagewright."""
+
+    exit_code: ClassVar[int] = 1
+    """0 ok, 1 workflow failed, 2 usage, 3 not found, 4 conflict or already decided, 5 validation,
+    6 unreachable, 7 timed out."""
+
+    def __init__(self, message: str | None = None, *, remedy: str = "") -> None:
+        self.message = message or first_line(type(self))
+        self.remedy = remedy
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}" if self.remedy else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), dict(self.__dict__))
+
+
+def _restore(kind: type[StagewrightError], attributes: dict[str, Any]) -> StagewrightError:
+    error = kind.__new__(kind)
+    error.__dict__.update(attributes)
+    error.args = (attributes.get("message", ""),)
+    return error
+
+
+def first_line(kind: type) -> str:
+    """The first line of a class's docstring: the default message of an error."""
+    return inspect.cleandoc(kind.__doc__ or kind.__name__).partition("\n")[0]
+
+
+def listing(names: Iterable[str], *, nothing: str = "nothing", limit: int = 12) -> str:
+    """Names for a message: sorted, comma separated, cut after `limit`."""
+    known = sorted(names)
+    if not known:
+        return nothing
+    rest = len(known) - limit
+    return ", ".join(known[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+# --- a workflow's own end -----------------------------------------------------------------------
+
+
+class WorkflowFailed(StagewrightError):
+    """The workflow ended without completing."""
+
+    exit_code = 1
+
+    def __init__(
+        self, workflow_id: str, status: str, reason: str = "", *, stage: str | None = None
+    ) -> None:
+        self.workflow_id, self.status, self.reason, self.stage = workflow_id, status, reason, stage
+        where = f" in stage {stage}" if stage else ""
+        why = f": {reason}" if reason else ""
+        super().__init__(
+            f"Workflow {workflow_id} {status}{where}{why}.",
+            remedy=f"See `stagewright workflow explain {workflow_id}`.",
+        )
+
+
+# --- usage --------------------------------------------------------------------------------------
+
+
+class UsageError(StagewrightError):
+    """The request cannot be understood."""
+
+    exit_code = 2
+
+
+class ConfigurationError(UsageError):
+    """A setting has a value that cannot be used."""
+
+    def __init__(self, setting: str, message: str, *, remedy: str = "") -> None:
+        self.setting = setting
+        super().__init__(f"{setting}: {message}", remedy=remedy)
+
+
+# --- not found ----------------------------------------------------------------------------------
+
+
+class NotFound(StagewrightError):
+    """What was asked for does not exist."""
+
+    exit_code = 3
+
+    def __init__(
+        self, kind: str, name: str, *, known: Iterable[str] | None = None, remedy: str = ""
+    ) -> None:
+        self.kind, self.name = kind, name
+        self.known = None if known is None else tuple(sorted(known))
+        message = f"No {kind} {name!r}."
+        if self.known is not None:
+            message += f" Known: {listing(self.known)}."
+        super().__init__(message, remedy=remedy)
+
+
+class CursorExpired(NotFound):
+    """The cursor points before the oldest entry that is kept."""
+
+    def __init__(self, cursor: str, *, oldest: str | None = None) -> None:
+        super().__init__("entry at cursor", cursor, remedy="Read again without a cursor.")
+        self.cursor, self.oldest = cursor, oldest
+        self.message = first_line(CursorExpired)
+
+
+# --- conflicts ----------------------------------------------------------------------------------
+
+
+class Conflict(StagewrightError):
+    """The state changed in the meantime, or is already decided otherwise."""
+
+    exit_code = 4
+
+
+class Refused(Conflict):
+    """The command does not apply to the state it met."""
+
+    def __init__(self, reason: str, *, subject: str = "", remedy: str = "") -> None:
+        self.reason, self.subject = reason, subject
+        super().__init__(f"{subject}: {reason}" if subject else reason, remedy=remedy)
+
+
+class AlreadyDecided(Refused):
+    """The decision was made before."""
+
+
+class Fenced(Conflict):
+    """The token is no longer the newest one of its task."""
+
+    def __init__(self, task_id: str, *, token: int | None = None) -> None:
+        self.task_id, self.token = task_id, token
+        super().__init__(
+            f"The lease on {task_id} is no longer held by token {token}.",
+            remedy="Drop the work: another holder has the task, or it is no longer awaited.",
+        )
+
+
+class Owned(Conflict):
+    """Another process owns the file."""
+
+    def __init__(self, path: str, *, pid: int | None = None, address: str | None = None) -> None:
+        self.path, self.pid, self.address = path, pid, address
+        super().__init__(
+            f"{path} is owned by process {pid} at {address}.",
+            remedy="Use its address, or end that process.",
+        )
+
+
+# --- validation ---------------------------------------------------------------------------------
+
+
+class ValidationFailed(StagewrightError):
+    """A value does not have the shape that was agreed."""
+
+    exit_code = 5
+
+    def __init__(
+        self, message: str | None = None, *, problems: Sequence[str] = (), remedy: str = ""
+    ) -> None:
+        self.problems = tuple(problems)
+        text = message or first_line(type(self))
+        super().__init__("; ".join((text.rstrip("."), *self.problems)), remedy=remedy)
+
+
+class EnvelopeInvalid(ValidationFailed):
+    """The envelope is not valid."""
+
+
+class ReferenceInvalid(ValidationFailed):
+    """The reference cannot be understood."""
+
+    def __init__(self, reference: str, message: str, *, remedy: str = "") -> None:
+        self.reference = reference
+        super().__init__(f"Reference {reference!r}: {message}", remedy=remedy)
+
+
+class RuleInvalid(ValidationFailed):
+    """The rule does not compile or uses what it may not use."""
+
+    def __init__(self, rule: str, message: str, *, remedy: str = "") -> None:
+        self.rule = rule
+        super().__init__(f"Rule {rule!r}: {message}", remedy=remedy)
+
+
+class RuleFailed(ValidationFailed):
+    """The rule failed on the values it met."""
+
+    def __init__(self, rule: str, reason: str) -> None:
+        self.rule, self.reason = rule, reason
+        super().__init__(
+            f"Rule {rule!r} failed: {reason}",
+            remedy="Guard the access with has(...) or check the type before comparing.",
+        )
+
+
+class LimitExceeded(ValidationFailed):
+    """A bound on size, depth or number was exceeded."""
+
+    def __init__(self, what: str, *, found: int, limit: int, remedy: str = "") -> None:
+        self.what, self.found, self.limit = what, found, limit
+        super().__init__(f"{what} is {found}, the limit is {limit}.", remedy=remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a definition.
+
+    `path` is where: keys and indexes from the root of the definition, joined by dots; or file and
+    line. `stage` is None for problems of the definition as a whole.
+    """
+
+    stage: str | None
+    message: str
+    remedy: str
+    path: str = ""
+
+    def __str__(self) -> str:
+        who = f"stage {self.stage}: " if self.stage else ""
+        where = f" (at {self.path})" if self.path else ""
+        return f"{who}{self.message} {self.remedy}{where}"
+
+
+class DefinitionError(ValidationFailed):
+    """The definition cannot be used."""
+
+    def __init__(self, name: str, found: Sequence[Problem]) -> None:
+        self.name, self.found = name, tuple(found)
+        super().__init__(f"Definition {name}: {len(self.found)} problem(s)")
+        self.problems = tuple(map(str, self.found))
+
+    def __str__(self) -> str:
+        return "\n".join((self.message, *(f"- {problem}" for problem in self.problems)))
+
+
+class LoadError(ValidationFailed):
+    """The target could not be loaded."""
+
+    def __init__(self, target: str, message: str, *, remedy: str = "") -> None:
+        self.target = target
+        super().__init__(f"{target}: {message}", remedy=remedy)
+
+
+# --- the world outside --------------------------------------------------------------------------
+
+
+class Unreachable(StagewrightError):
+    """A server or store does not answer."""
+
+    exit_code = 6
+
+    def __init__(self, what: str, reason: str = "", *, remedy: str = "") -> None:
+        self.what, self.reason = what, reason
+        why = f": {reason}" if reason else ""
+        super().__init__(f"{what} does not answer{why}.", remedy=remedy)
+
+
+class OutcomeUnknown(Unreachable):
+    """A call was lost after it was sent, so it may have been executed."""
+
+    def __init__(self, what: str, reason: str = "") -> None:
+        super().__init__(what, reason, remedy="Reload and compare before trying again.")
+
+
+class DurabilityLost(StagewrightError):
+    """The store has gone back to an older state."""
+
+    exit_code = 6
+
+    def __init__(self, partition: int, *, seen: int, found: int) -> None:
+        self.partition, self.seen, self.found = partition, seen, found
+        super().__init__(
+            f"Partition {partition} counted {seen} commits and now counts {found}.",
+            remedy="A failover or restored backup lost the difference; it is being reconciled.",
+        )
+
+
+class TimedOut(StagewrightError):
+    """The time allowed for waiting is over."""
+
+    exit_code = 7
+
+    def __init__(self, what: str, *, after_s: float | None = None, remedy: str = "") -> None:
+        self.what, self.after_s = what, after_s
+        limit = f" after {after_s:g} s" if after_s is not None else ""
+        super().__init__(f"{what} timed out{limit}.", remedy=remedy)
