@@ -1,0 +1,171 @@
+"""The queue of tasks: lanes, leases and fencing tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task to be queued by a commit."""
+
+    task_id: str
+    """`workflow_id/stage/visit/attempt`."""
+    lane: str
+    """`agent@major.minor`."""
+    priority: int
+    """0 (most urgent) to 3."""
+    timeout_s: float
+    """Longest execution, from claim to completion."""
+    body: bytes
+    """JSON for the runner: input, feedback, contract, trace."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLease:
+    """Proof of the right to finish a task."""
+
+    task_id: str
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedTask:
+    """A task leased to the caller until `expires_at_ms`."""
+
+    task_id: str
+    token: int
+    lane: str
+    priority: int
+    body: bytes
+    queued_at_ms: int
+    expires_at_ms: int
+    deadline_at_ms: int
+    """The lease is never extended beyond this instant."""
+    lost: int
+    """Leases of this task that were lost before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Lanes that may fill `slots` free places of one agent."""
+
+    lanes: tuple[str, ...]
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A wish for tasks."""
+
+    holder: str
+    """Name shown as the owner of the lease; no safety rests on it."""
+    wants: tuple[Want, ...]
+    lease_s: float
+    lowest_first: bool = False
+    """Look at P3 before P0: the caller sets it on every sixteenth call, so that nothing starves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The result of a task, to be published to the inbox of the workflow's partition."""
+
+    task_id: str
+    token: int
+    result: bytes
+    """An envelope."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """Answer to `complete`: per completion whether its token was current, and new claims."""
+
+    accepted: Sequence[bool]
+    claimed: Sequence[ClaimedTask]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """What is known of a task that is in flight."""
+
+    task_id: str
+    state: Literal["queued", "leased", "done", "suspended"]
+    """`done`: its result lies in the inbox. `suspended`: its workflow is paused."""
+    lane: str
+    priority: int
+    token: int
+    """0 before the first claim."""
+    holder: str | None
+    queued_at_ms: int
+    claimed_at_ms: int | None
+    expires_at_ms: int | None
+    deadline_at_ms: int | None
+    lost: int
+    position: int | None = None
+    """Place in its lane while queued: 0 is next. Only `inspect` fills it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneDepth:
+    """How much waits in one lane and priority, over all partitions."""
+
+    lane: str
+    priority: int
+    queued: int
+    oldest_at_ms: int | None
+
+
+class ITaskQueue(Protocol):
+    """Tasks wait in lanes, first in first out per partition, lane and priority."""
+
+    async def claim(self, claim: Claim, now_ms: int) -> Sequence[ClaimedTask]:
+        """Lease up to the wanted number of tasks without blocking.
+
+        Higher priorities first (0 before 3; reversed by `lowest_first`), within one the oldest, over
+        all partitions as evenly as one call allows. Each claim draws a token greater than any
+        before in its partition. The lease ends at the earlier of `now_ms + lease_s` and
+        `now_ms + timeout_s`. Never returns more than `slots` for a want, nor tasks of a suspended
+        workflow.
+        """
+        ...
+
+    async def extend(
+        self, leases: Sequence[TaskLease], lease_s: float, now_ms: int
+    ) -> Sequence[int | None]:
+        """Renew leases, never beyond the task's deadline; per lease the new expiry (ms).
+
+        None: the token is not current, the task is not leased any more, or the deadline has passed;
+        the holder must stop. A lease whose expiry has passed but which nobody took is renewed.
+        """
+        ...
+
+    async def complete(
+        self, completions: Sequence[Completion], claim: Claim | None, now_ms: int
+    ) -> Completed:
+        """Prove the tokens, publish the results to the inboxes, end the leases; then claim.
+
+        Each completion is atomic. Not accepted (nothing published): the token is not current or
+        the task is gone. Repeating an accepted completion whose result was not yet applied is
+        accepted again and publishes nothing more.
+        """
+        ...
+
+    async def release(
+        self, leases: Sequence[TaskLease], lost: bool, now_ms: int
+    ) -> Sequence[bool]:
+        """Put leased tasks back to the front of their lanes; False where the token is not current.
+
+        `lost` counts one lost lease; a holder that hands work back does not lose it. A task of a
+        suspended workflow becomes `suspended` instead.
+        """
+        ...
+
+    async def inspect(self, workflow_ids: Sequence[str]) -> Sequence[Sequence[TaskRecord]]:
+        """Return the task records of each workflow."""
+        ...
+
+    async def depths(self) -> Sequence[LaneDepth]:
+        """Return every lane with queued tasks."""
+        ...
