@@ -1,0 +1,54 @@
+.DEFAULT_GOAL := help
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: help setup demo demo-stop test lint bench pins
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+URL ?= sqlite:///build/bench.db
+WORKFLOWS ?= 500
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv with everything pinned in requirements-test.txt
+
+demo: $(READY) ## Run the delivery pipeline, or go on with it (REQUEST=file.json takes another)
+	@tools/need.sh git git --version
+	@$(BIN)/python -m examples.delivery run $(REQUEST)
+
+demo-stop: $(READY) ## End the service that the demo deployed
+	@$(BIN)/python -m examples.delivery stop
+
+test: $(READY) ## Run all checks, tier by tier
+	@tools/need.sh git git --version
+	@tools/need.sh redis-server redis-server --version
+	@$(BIN)/python tools/run_tiers.py
+
+lint: $(READY) ## Run the checks that need no test: style, types, layers
+	@$(BIN)/python tools/run_tiers.py lint
+
+bench: $(READY) ## Measure stages per second (URL=..., WORKFLOWS=...)
+	@mkdir -p build
+	@$(BIN)/stagewright bench --url '$(URL)' --workflows $(WORKFLOWS)
+
+pins: $(READY) ## Resolve requirements*.txt again from pyproject.toml (UPGRADE=1 takes newer versions)
+	@$(BIN)/python -m pip install --quiet 'uv>=0.13'
+	@$(PIN) pyproject.toml -o requirements.txt
+	@$(PIN) --extra test pyproject.toml -o requirements-test.txt
+
+# All platforms and all supported Pythons in one file, and nothing in it about where it was made.
+PIN = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate \
+	--custom-compile-command 'make pins' $(if $(UPGRADE),--upgrade)
+
+$(READY): requirements-test.txt pyproject.toml tools/make_venv.sh
+	@tools/make_venv.sh $(VENV)
+	@echo 'installing the pinned packages ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes -r requirements-test.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation -e .
+	@touch $@
