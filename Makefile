@@ -47,8 +47,8 @@ PIN = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate
 $(READY): requirements-test.txt pyproject.toml tools/make_venv.sh
 	@tools/make_venv.sh $(VENV)
 	@echo 'installing the pinned packages ...'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check \
 		--require-hashes -r requirements-test.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check \
 		--no-deps --no-build-isolation -e .
 	@touch $@
