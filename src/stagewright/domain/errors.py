@@ -173,7 +173,9 @@ class ValidationFailed(StagewrightError):
     ) -> None:
         self.problems = tuple(problems)
         text = message or first_line(type(self))
-        super().__init__("; ".join((text.rstrip("."), *self.problems)), remedy=remedy)
+        if self.problems:
+            text = f"{text.rstrip('.')}: {'; '.join(self.problems)}"
+        super().__init__(text, remedy=remedy)
 
 
 class EnvelopeInvalid(ValidationFailed):
