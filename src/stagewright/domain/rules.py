@@ -35,26 +35,14 @@ FUNCTIONS = _CONVERSIONS | _TEXT | {f"get{part}" for part in (*_DATE_PARTS, *_TI
 TYPES = frozenset({"int", "uint", "double", "string", "bytes", "bool", "list", "map", "null_type"})
 """The names of types, for comparison with type(...)."""
 
-_LOOPS = 2
-"""Comprehensions inside comprehensions: each level multiplies the work by the length of a list."""
-
-FUNCTIONS = frozenset(
-    "size int uint double string bytes type has timestamp duration matches contains startsWith "
-    "endsWith getFullYear getMonth getDate getDayOfMonth getDayOfWeek getDayOfYear getHours "
-    "getMinutes getSeconds getMilliseconds".split()
-)
-"""The functions that exist when a rule runs."""
-
-TYPES = frozenset("int uint double string bytes list map null_type bool".split())
-"""The names of types, for comparison with type(...)."""
-
 _LOOPS = frozenset({"all", "exists", "exists_one", "map", "filter"})
 _LITERALS = frozenset({"true", "false", "null", "in"})
 _TOKEN = re.compile(
     r"""
     (?P<skip> \s+ | //[^\n]* )
-  | (?P<text> (?:[bB]?[rR]|[rR]?[bB])? (?: \"{3}.*?\"{3} | '{3}.*?'{3}
-        | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' ) )
+  | (?P<text> [bBrR]{0,2} (?: \"{3}.*?\"{3} | '{3}.*?'{3} )
+        | (?: [rR][bB]? | [bB][rR] ) (?: "[^"\n]*" | '[^'\n]*' )
+        | [bB]? (?: "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' ) )
   | (?P<number> \d [\w.]* )
   | (?P<name> [A-Za-z_]\w* )
   | (?P<open> [(\[{] )
