@@ -1,0 +1,141 @@
+"""What a workflow can be told: results, timers, lost leases, and commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stagewright.domain.ids import TaskId
+from stagewright.domain.workflow import Problem, StageRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an agent reported for a task it held a lease on, after validation."""
+
+    task: TaskId
+    success: bool
+    output: bytes = b"null"
+    """Canonical JSON, or a blob reference."""
+    outcome: str | None = None
+    """The label that the agent declared."""
+    errors: tuple[Problem, ...] = ()
+    violations: tuple[Problem, ...] = ()
+    """How output or envelope break the contract; empty when they do not."""
+    usage: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """An instant that the workflow waits for has come."""
+
+    timer_id: str
+    due_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskExpired:
+    """A lease ran out for good: the deadline passed, or too many holders were lost."""
+
+    task: TaskId
+    timed_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Create a workflow."""
+
+    command_id: str
+    input: bytes
+    body_hash: str
+    key: str | None = None
+    priority: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    deadline_s: float | None = None
+    continues: str | None = None
+    from_stage: str | None = None
+    """A successor starts here instead of at the first stage."""
+    carried: Mapping[str, StageRecord] = field(default_factory=dict)
+    carried_outputs: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something outside happened."""
+
+    command_id: str
+    name: str
+    payload: bytes = b"null"
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """A person approves or rejects what they were shown."""
+
+    command_id: str
+    stage: str
+    visit: int | None
+    shown_hash: str | None
+    approved: bool
+    by: str
+    groups: tuple[str, ...] = ()
+    comment: str = ""
+    data: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class PauseWorkflow:
+    """Let nothing new begin until resumed."""
+
+    command_id: str
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeWorkflow:
+    """Go on, first with what was parked."""
+
+    command_id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelWorkflow:
+    """End the workflow now."""
+
+    command_id: str
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryStage:
+    """Dispatch a held stage again, in place."""
+
+    command_id: str
+    by: str
+    stage: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldStage:
+    """Take a stage out of service after steps of its workflow crashed their process."""
+
+    command_id: str
+    stage: str
+    reason: str
+
+
+Command = (
+    Start
+    | Signal
+    | Decide
+    | PauseWorkflow
+    | ResumeWorkflow
+    | CancelWorkflow
+    | RetryStage
+    | HoldStage
+)
+Message = Result | TimerFired | TaskExpired | Command

@@ -1,0 +1,110 @@
+"""Canonical JSON of the domain's frozen dataclasses, for snapshots and logs.
+
+Fields that hold their default are left out and keys are sorted, so equal values give equal bytes and
+a field added later with a default leaves older records as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import orjson
+
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
+
+Decoder = Callable[[Any], Any]
+
+
+def encode(value: Any) -> bytes:
+    """Return the canonical JSON of a record (or of plain JSON values that hold records)."""
+    return orjson.dumps(value, default=_spell, option=_OPTIONS)
+
+
+def tag_of(cls: type[Any]) -> str | None:
+    """Return the `kind` or `type` that tells members of a union apart."""
+    tag = getattr(cls, "kind", None) or getattr(cls, "type", None)
+    return tag if isinstance(tag, str) else None
+
+
+_shapes: dict[type[Any], tuple[str | None, str, tuple[tuple[str, Any], ...]]] = {}
+
+
+def _spell(value: Any) -> dict[str, Any]:
+    cls = type(value)
+    shape = _shapes.get(cls)
+    if shape is None:
+        shape = _shapes[cls] = (tag_of(cls), _tag_field(cls), tuple(map(_default, fields(cls))))
+    tag, tag_field, rows = shape
+    body = {name: held for name, default in rows if (held := getattr(value, name)) != default}
+    if tag is not None:
+        body[tag_field] = tag
+    return body
+
+
+def _tag_field(cls: type[Any]) -> str:
+    return "kind" if isinstance(getattr(cls, "kind", None), str) else "type"
+
+
+def _default(field: Field[Any]) -> tuple[str, Any]:
+    if field.default_factory is not MISSING:
+        return field.name, field.default_factory()
+    return field.name, field.default
+
+
+class Codec:
+    """Turns JSON values into records of one class, by its type hints."""
+
+    def __init__(self, root: type[Any]) -> None:
+        self._decoders: dict[Any, Decoder] = {}
+        self._decode = self._record(root)
+
+    def decode(self, body: Mapping[str, Any]) -> Any:
+        """Build the record; TypeError or KeyError when a field is missing or unknown."""
+        return self._decode(body)
+
+    def _of(self, hint: Any) -> Decoder:
+        if hint not in self._decoders:
+            self._decoders[hint] = self._make(hint)
+        return self._decoders[hint]
+
+    def _make(self, hint: Any) -> Decoder:
+        origin, args = get_origin(hint), get_args(hint)
+        if origin in (UnionType, Union):
+            return self._union([a for a in args if a is not type(None)])
+        if origin is tuple:
+            item = self._of(args[0])
+            return lambda values: tuple(map(item, values))
+        if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
+            held = self._of(args[1])
+            return lambda values: {k: held(v) for k, v in values.items()}
+        if isinstance(hint, type) and hasattr(hint, "__dataclass_fields__"):
+            return self._record(hint)
+        if isinstance(hint, type) and issubclass(hint, str) and hint is not str:
+            return hint
+        return lambda value: value
+
+    def _record(self, cls: type[Any]) -> Decoder:
+        hints = get_type_hints(cls)
+        makers: dict[str, Decoder] = {}
+        tag_field = _tag_field(cls) if tag_of(cls) else None
+
+        def build(body: Mapping[str, Any]) -> Any:
+            if not makers:  # on first use, so that classes may refer to one another
+                makers.update({f.name: self._of(hints[f.name]) for f in fields(cls)})
+            return cls(
+                **{k: None if v is None else makers[k](v) for k, v in body.items() if k != tag_field}
+            )
+
+        return build
+
+    def _union(self, members: list[Any]) -> Decoder:
+        if len(members) == 1:
+            return self._of(members[0])
+        tagged = {tag_of(m): self._of(m) for m in members if isinstance(m, type) and tag_of(m)}
+        if len(tagged) != len(members):
+            return lambda value: value
+        field = _tag_field(members[0])
+        return lambda body: tagged[body[field]](body)

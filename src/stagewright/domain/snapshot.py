@@ -1,0 +1,29 @@
+"""Snapshots: the stored form of a workflow's state, with a schema number."""
+
+from __future__ import annotations
+
+import orjson
+
+from stagewright.domain.errors import StagewrightError
+from stagewright.domain.records import Codec, encode
+from stagewright.domain.workflow import SCHEMA, WorkflowState
+
+_codec = Codec(WorkflowState)
+
+
+class SnapshotUnreadable(StagewrightError):
+    """A stored snapshot was written by a newer version of Stagewright; upgrade this process."""
+
+
+def encode_state(state: WorkflowState) -> bytes:
+    """Return the canonical JSON of a state: equal states give equal bytes."""
+    return encode(state)
+
+
+def decode_state(body: bytes) -> WorkflowState:
+    """Return the state that a snapshot holds."""
+    values = orjson.loads(body)
+    if values.get("schema", SCHEMA) > SCHEMA:
+        raise SnapshotUnreadable
+    state: WorkflowState = _codec.decode(values)
+    return state

@@ -1,0 +1,263 @@
+"""The state of one workflow: a value that events evolve and that is stored as canonical JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+
+SCHEMA = 1
+COMMANDS_KEPT = 128
+SIGNALS_KEPT = 64
+INPUT_KEY = "input"
+
+Problem = Mapping[str, Any]
+"""An error as agents and validators report it: `type`, `message`, perhaps `path` and more."""
+
+
+class Status(StrEnum):
+    """Where a workflow stands. The last three are terminal and absorb everything."""
+
+    RUNNING = "running"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing changes any more."""
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """What has become of a stage so far; counts belong to its newest visit."""
+
+    visit: int = 0
+    attempt: int = 0
+    failures: int = 0
+    repairs: int = 0
+    source: str = ""
+    """Output key that is the stage's input by default."""
+    outcome: str | None = None
+    """Outcome of the newest visit; None while it lasts."""
+    output: str | None = None
+    """Output key of the newest visit that had an output."""
+    errors: tuple[Problem, ...] = ()
+    started_at_ms: int = 0
+    ended_at_ms: int | None = None
+    ended_step: int = 0
+    """Number of the step that ended the newest visit: orders completions."""
+    previous_step: int = 0
+    """`ended_step` of the visit before: what completed since then is feedback."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWait:
+    """An agent has been asked: its task is queued, leased or about to be reported."""
+
+    kind: ClassVar[str] = "task"
+    visit: int
+    attempt: int
+    since_ms: int
+    lane: str
+    priority: int
+    timeout_s: float
+    repair: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RetryWait:
+    """The next attempt is due at `at_ms`."""
+
+    kind: ClassVar[str] = "retry"
+    visit: int
+    attempt: int
+    since_ms: int
+    at_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One person's decision on an approval."""
+
+    decision: str
+    by: str
+    at_ms: int
+    comment: str = ""
+    data: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalWait:
+    """People have been asked."""
+
+    kind: ClassVar[str] = "approval"
+    visit: int
+    since_ms: int
+    shown: str
+    """Output key of what is being approved."""
+    shown_hash: str
+    approvers: tuple[str, ...]
+    required: int
+    at_ms: int | None
+    votes: tuple[Vote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TimerWait:
+    """An instant is awaited."""
+
+    kind: ClassVar[str] = "timer"
+    visit: int
+    since_ms: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignalWait:
+    """A named signal is awaited, perhaps only until `at_ms`."""
+
+    kind: ClassVar[str] = "signal"
+    visit: int
+    since_ms: int
+    signal: str
+    at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BranchEnd:
+    """How a branch ended: `ok` or `failed`, and its last stage's output key."""
+
+    outcome: str
+    output: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupWait:
+    """Branches run; `expected` shrinks with each that ends or is no longer needed."""
+
+    kind: ClassVar[str] = "group"
+    visit: int
+    since_ms: int
+    expected: tuple[str, ...]
+    ended: Mapping[str, BranchEnd] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldWait:
+    """The failure policy `hold` (or quarantine) waits for a person."""
+
+    kind: ClassVar[str] = "held"
+    visit: int
+    since_ms: int
+    outcome: str
+    reason: str
+
+
+Awaiting = TaskWait | RetryWait | ApprovalWait | TimerWait | SignalWait | GroupWait | HeldWait
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSignal:
+    """A signal that came before its wait."""
+
+    name: str
+    payload: str
+    """Output key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A result or timer that came while the workflow was paused; applied on resume."""
+
+    kind: str
+    """`result`, `timer`, `expired` or `vote`."""
+    ref: str
+    """The task id or timer id, so that it is no longer in flight."""
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Who paused a workflow, when, and what it did before."""
+
+    by: str
+    at_ms: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a workflow ended, and what it gave."""
+
+    reason: str
+    stage: str | None = None
+    output: str | None = None
+    errors: tuple[Problem, ...] = ()
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command was told; kept so that a repeated command gets the same answer."""
+
+    command_id: str
+    ok: bool
+    code: str = "accepted"
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowState:
+    """One execution of a definition. Never changed: `evolve` returns the next one."""
+
+    workflow_id: str
+    definition: str
+    """Content hash of the definition: a workflow keeps it for life."""
+    name: str
+    version: str
+    status: Status
+    created_at_ms: int
+    updated_at_ms: int
+    priority: int
+    schema: int = SCHEMA
+    step: int = 0
+    step_id: str = ""
+    key: str | None = None
+    body_hash: str = ""
+    """Hash of the start's body: tells a repeated start from a conflicting one."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    deadline_at_ms: int | None = None
+    continues: str | None = None
+    stages: Mapping[str, StageRecord] = field(default_factory=dict)
+    regions: Mapping[str, str] = field(default_factory=dict)
+    """Region name ("" is the workflow's own) to stage name, `complete` or `fail`."""
+    awaiting: Mapping[str, Awaiting] = field(default_factory=dict)
+    """By stage: what each active stage waits for."""
+    signals: tuple[KeptSignal, ...] = ()
+    paused: Pause | None = None
+    parked: tuple[Parked, ...] = ()
+    ending: Ending | None = None
+    finished_at_ms: int | None = None
+    answers: tuple[Answer, ...] = ()
+    forgotten_command: str = ""
+    """Newest command id that is no longer kept; that and older ones are refused."""
+
+    @property
+    def current_stage(self) -> str | None:
+        """The stage the workflow's own region stands on; a group's name while branches run."""
+        state = self.regions.get("")
+        return None if state in (None, "complete", "fail") else state
+
+    @property
+    def active_stages(self) -> tuple[str, ...]:
+        """Every stage that waits for something, groups included, sorted."""
+        return tuple(sorted(self.awaiting))
