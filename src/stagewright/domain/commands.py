@@ -142,9 +142,7 @@ def _decide(draft: Draft, message: m.Decide) -> None:
     accept(draft, message, _settle(draft, message.stage))
 
 
-def _vote_problem(
-    draft: Draft, message: m.Decide, wait: ApprovalWait
-) -> tuple[str, str] | None:
+def _vote_problem(draft: Draft, message: m.Decide, wait: ApprovalWait) -> tuple[str, str] | None:
     """Return why a vote cannot count: code and sentence."""
     if message.visit is not None and message.visit != wait.visit:
         return "stale", f"that decision is about round {message.visit}; this is round {wait.visit}"

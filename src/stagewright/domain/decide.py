@@ -187,9 +187,7 @@ def _failed(
     )
     draft.emit(ev.TaskFailed(task.stage, task.visit, task.attempt, errors, at_ms, usage))
     if at_ms <= draft.context.now_ms:
-        assign(
-            draft, draft.plan_of(task.stage), task.visit, task.attempt + 1, record.source
-        )
+        assign(draft, draft.plan_of(task.stage), task.visit, task.attempt + 1, record.source)
 
 
 def backoff_s(retry: d.Retry, failures: int, jitter: float) -> float:

@@ -90,9 +90,7 @@ class Draft:
 
     def decision(self) -> Decision:
         """Return what was decided."""
-        return Decision(
-            tuple(self.events), self.state, self.new_outputs, self.answer, self.remark
-        )
+        return Decision(tuple(self.events), self.state, self.new_outputs, self.answer, self.remark)
 
 
 def content_hash(body: bytes) -> str:

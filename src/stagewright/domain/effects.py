@@ -83,7 +83,7 @@ def task_body(plan: Plan, state: WorkflowState, outputs: Outputs, task_id: str) 
     if isinstance(stage, AgentStage):
         contract = plan.definition.contracts.get(stage.agent.partition("@")[0])
     return encode_task_body(
-        input_=stage_input(stage_plan.template, state, outputs, record.source),
+        input_=orjson.Fragment(stage_input(stage_plan.template, state, outputs, record.source)),
         feedback=feedback(state, outputs, task.stage) if record.previous_step else (),
         contract=None if contract is None else contract.model_dump(),
         definition=f"{state.name}@{state.version}",
@@ -95,8 +95,11 @@ def feedback(state: WorkflowState, outputs: Outputs, stage: str) -> list[dict[st
     """Return what has ended since this stage's visit before: outcomes, errors and outputs, in order."""
     since = state.stages[stage].previous_step
     rounds = sorted(
-        ((record.ended_step, name, record) for name, record in state.stages.items()
-         if name != stage and record.ended_step > since),
+        (
+            (record.ended_step, name, record)
+            for name, record in state.stages.items()
+            if name != stage and record.ended_step > since
+        ),
         key=lambda row: row[:2],
     )
     return [_round(outputs, name, record) for _, name, record in rounds[-FEEDBACK_LIMIT:]]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from stagewright.domain import events as ev
 from stagewright.domain.events import Event, StepRecord
+from stagewright.domain.records import but
 from stagewright.domain.workflow import (
     COMMANDS_KEPT,
     ApprovalWait,
@@ -57,7 +57,7 @@ def seal(state: WorkflowState, step: StepRecord) -> WorkflowState:
             # The newest id that goes, so that an old command that comes late is not taken for new.
             forgotten = max(forgotten, answers[0].command_id)
             answers = answers[1:]
-    return replace(
+    return but(
         state,
         step=step.n,
         step_id=step.id,
@@ -112,7 +112,7 @@ def _created(workflow_id: str, event: ev.WorkflowCreated, at_ms: int) -> Workflo
 def _entered(
     state: WorkflowState, region: str, stage: str, record: StageRecord, wait: Awaiting
 ) -> WorkflowState:
-    return replace(
+    return but(
         state,
         stages={**state.stages, stage: record},
         regions={**state.regions, region: stage},
@@ -120,7 +120,9 @@ def _entered(
     )
 
 
-def _new_visit(state: WorkflowState, stage: str, visit: int, source: str, at_ms: int) -> StageRecord:
+def _new_visit(
+    state: WorkflowState, stage: str, visit: int, source: str, at_ms: int
+) -> StageRecord:
     old = state.stages.get(stage, NOTHING)
     return StageRecord(
         visit=visit,
@@ -139,7 +141,7 @@ def _task_assigned(
     if event.attempt == 1:
         record = _new_visit(state, event.stage, event.visit, event.source, at_ms)
     if event.fresh:
-        record = replace(record, failures=0, repairs=0)
+        record = but(record, failures=0, repairs=0)
     wait = TaskWait(
         event.visit,
         event.attempt,
@@ -149,7 +151,7 @@ def _task_assigned(
         event.timeout_s,
         event.repair,
     )
-    record = replace(record, attempt=event.attempt, outcome=None, ended_at_ms=None)
+    record = but(record, attempt=event.attempt, outcome=None, ended_at_ms=None)
     return _entered(state, event.region, event.stage, record, wait)
 
 
@@ -157,7 +159,7 @@ def _stage_complete(
     state: WorkflowState, event: ev.StageComplete, step: int, at_ms: int
 ) -> WorkflowState:
     record = state.stages.get(event.stage, NOTHING)
-    record = replace(
+    record = but(
         record,
         outcome=event.outcome,
         output=event.output,
@@ -165,7 +167,7 @@ def _stage_complete(
         ended_at_ms=at_ms,
         ended_step=step,
     )
-    return replace(
+    return but(
         state,
         stages={**state.stages, event.stage: record},
         regions={**state.regions, event.region: event.to},
@@ -177,10 +179,10 @@ def _task_failed(
     state: WorkflowState, event: ev.TaskFailed, _step: int, at_ms: int
 ) -> WorkflowState:
     record = state.stages[event.stage]
-    record = replace(record, failures=record.failures + 1, errors=event.errors)
+    record = but(record, failures=record.failures + 1, errors=event.errors)
     reason = str(event.errors[0].get("message", "")) if event.errors else ""
     wait = RetryWait(event.visit, event.attempt + 1, at_ms, event.retry_at_ms, reason)
-    return replace(
+    return but(
         state,
         stages={**state.stages, event.stage: record},
         awaiting={**state.awaiting, event.stage: wait},
@@ -191,12 +193,12 @@ def _validation_failed(
     state: WorkflowState, event: ev.ValidationFailed, _step: int, _at_ms: int
 ) -> WorkflowState:
     record = state.stages[event.stage]
-    record = replace(record, repairs=record.repairs + 1, errors=event.errors)
-    return replace(state, stages={**state.stages, event.stage: record})
+    record = but(record, repairs=record.repairs + 1, errors=event.errors)
+    return but(state, stages={**state.stages, event.stage: record})
 
 
 def _stage_held(state: WorkflowState, event: ev.StageHeld, _step: int, at_ms: int) -> WorkflowState:
-    record = replace(state.stages.get(event.stage, NOTHING), errors=event.errors)
+    record = but(state.stages.get(event.stage, NOTHING), errors=event.errors)
     wait = HeldWait(event.visit, at_ms, event.outcome, event.reason)
     return _entered(state, event.region, event.stage, record, wait)
 
@@ -216,12 +218,12 @@ def _branch_ended(
     if not isinstance(group, GroupWait):
         msg = f"{event.stage} is not a group that waits"
         raise TypeError(msg)
-    group = replace(
+    group = but(
         group,
         expected=tuple(b for b in group.expected if b != event.branch),
         ended={**group.ended, event.branch: event.end},
     )
-    return replace(state, awaiting={**state.awaiting, event.stage: group})
+    return but(state, awaiting={**state.awaiting, event.stage: group})
 
 
 def _branches_cancelled(
@@ -232,8 +234,8 @@ def _branches_cancelled(
     if isinstance(group, GroupWait):
         gone = frozenset(event.branches)
         expected = tuple(b for b in group.expected if b not in gone)
-        awaiting = {**awaiting, event.stage: replace(group, expected=expected)}
-    return replace(state, awaiting=awaiting)
+        awaiting = {**awaiting, event.stage: but(group, expected=expected)}
+    return but(state, awaiting=awaiting)
 
 
 def _approval_requested(
@@ -260,8 +262,8 @@ def _approval_voted(
         msg = f"{event.stage} is not an approval that waits"
         raise TypeError(msg)
     vote = Vote(event.decision, event.by, at_ms, event.comment, event.data)
-    wait = replace(wait, votes=(*wait.votes, vote))
-    return replace(state, awaiting={**state.awaiting, event.stage: wait})
+    wait = but(wait, votes=(*wait.votes, vote))
+    return but(state, awaiting={**state.awaiting, event.stage: wait})
 
 
 def _wait_started(
@@ -281,31 +283,35 @@ def _signal_received(
 ) -> WorkflowState:
     if not event.kept:
         return state
-    return replace(state, signals=(*state.signals, KeptSignal(event.name, event.payload)))
+    return but(state, signals=(*state.signals, KeptSignal(event.name, event.payload)))
 
 
 def _signal_taken(
     state: WorkflowState, event: ev.SignalTaken, _step: int, _at_ms: int
 ) -> WorkflowState:
-    return replace(state, signals=tuple(s for s in state.signals if s.payload != event.payload))
+    return but(state, signals=tuple(s for s in state.signals if s.payload != event.payload))
 
 
-def _parked(state: WorkflowState, event: ev.MessageParked, _step: int, _at_ms: int) -> WorkflowState:
-    return replace(state, parked=(*state.parked, event.parked))
+def _parked(
+    state: WorkflowState, event: ev.MessageParked, _step: int, _at_ms: int
+) -> WorkflowState:
+    return but(state, parked=(*state.parked, event.parked))
 
 
-def _paused(state: WorkflowState, event: ev.WorkflowPaused, _step: int, at_ms: int) -> WorkflowState:
-    return replace(state, paused=Pause(event.by, at_ms, event.reason))
+def _paused(
+    state: WorkflowState, event: ev.WorkflowPaused, _step: int, at_ms: int
+) -> WorkflowState:
+    return but(state, paused=Pause(event.by, at_ms, event.reason))
 
 
 def _resumed(
     state: WorkflowState, _event: ev.WorkflowResumed, _step: int, _at_ms: int
 ) -> WorkflowState:
-    return replace(state, paused=None, parked=())
+    return but(state, paused=None, parked=())
 
 
 def _end(state: WorkflowState, status: Status, ending: Ending, at_ms: int) -> WorkflowState:
-    return replace(
+    return but(
         state,
         status=status,
         ending=ending,
@@ -323,7 +329,9 @@ def _completed(
     return _end(state, Status.COMPLETED, Ending("completed", output=event.output), at_ms)
 
 
-def _failed(state: WorkflowState, event: ev.WorkflowFailed, _step: int, at_ms: int) -> WorkflowState:
+def _failed(
+    state: WorkflowState, event: ev.WorkflowFailed, _step: int, at_ms: int
+) -> WorkflowState:
     ending = Ending(event.reason, stage=event.stage, errors=event.errors)
     return _end(state, Status.FAILED, ending, at_ms)
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
-BLOB_PREFIX = b'{"$blob":'
+from stagewright.domain.envelope import BlobRef, blob_ref
 
-
-class BlobRef(NamedTuple):
-    """A payload that lies in the blob store."""
-
-    hash: str
-    size_bytes: int
+_BLOB_PREFIX = b'{"$blob":'
 
 
 class OutputMissing(Exception):
@@ -61,7 +56,7 @@ class Outputs:
 
     def _body(self, key: str) -> bytes:
         raw = self._raw[key]
-        blob = blob_ref(raw)
+        blob = stored_blob(raw)
         if blob is None:
             return raw
         if key not in self._fetched:
@@ -78,12 +73,6 @@ class Outputs:
         return self._raw
 
 
-def blob_ref(raw: bytes) -> BlobRef | None:
-    """Return the reference if `raw` is one: `{"$blob": {"hash": ..., "bytes": ...}}`."""
-    if not raw.startswith(BLOB_PREFIX):
-        return None
-    body = orjson.loads(raw)
-    blob = body.get("$blob")
-    if len(body) != 1 or not isinstance(blob, dict) or set(blob) != {"hash", "bytes"}:
-        return None
-    return BlobRef(str(blob["hash"]), int(blob["bytes"]))
+def stored_blob(raw: bytes) -> BlobRef | None:
+    """Return the reference that a stored output is, None for an output stored whole."""
+    return blob_ref(orjson.loads(raw)) if raw.startswith(_BLOB_PREFIX) else None

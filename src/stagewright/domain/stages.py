@@ -190,9 +190,7 @@ def complete(  # noqa: PLR0913 - one event, one argument per fact
     if step is None or draft.transitions > 2 * len(draft.context.plan.stages) + 2:
         reason = _reason(outcome, errors) if step is None else "stages exhaust one another"
         draft.emit(
-            ev.StageHeld(
-                plan.region, stage, visit, outcome, reason, attempt, errors, usage or {}
-            )
+            ev.StageHeld(plan.region, stage, visit, outcome, reason, attempt, errors, usage or {})
         )
         return
     draft.emit(
@@ -281,9 +279,7 @@ def cancel_branches(draft: Draft, group: str, branches: tuple[str, ...]) -> None
     draft.emit(ev.BranchesCancelled(group, branches, active))
 
 
-def ruled_outcome(
-    draft: Draft, stage: str, output: Any
-) -> tuple[str | None, tuple[Problem, ...]]:
+def ruled_outcome(draft: Draft, stage: str, output: Any) -> tuple[str | None, tuple[Problem, ...]]:
     """Return the outcome of the first rule that holds; `invalid` with the rule's error if one fails."""
     rules = draft.plan_of(stage).rules
     if not rules:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from stagewright.domain.records import kept
+
 SCHEMA = 1
 COMMANDS_KEPT = 128
 SIGNALS_KEPT = 64
@@ -35,7 +37,8 @@ class Status(StrEnum):
 _TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 
-@dataclass(frozen=True, slots=True)
+@kept
+@dataclass(frozen=True)
 class StageRecord:
     """What has become of a stage so far; counts belong to its newest visit."""
 
@@ -58,7 +61,7 @@ class StageRecord:
     """`ended_step` of the visit before: what completed since then is feedback."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TaskWait:
     """An agent has been asked: its task is queued, leased or about to be reported."""
 
@@ -72,7 +75,7 @@ class TaskWait:
     repair: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RetryWait:
     """The next attempt is due at `at_ms`."""
 
@@ -84,7 +87,7 @@ class RetryWait:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Vote:
     """One person's decision on an approval."""
 
@@ -95,7 +98,7 @@ class Vote:
     data: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ApprovalWait:
     """People have been asked."""
 
@@ -111,7 +114,7 @@ class ApprovalWait:
     votes: tuple[Vote, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TimerWait:
     """An instant is awaited."""
 
@@ -121,7 +124,7 @@ class TimerWait:
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SignalWait:
     """A named signal is awaited, perhaps only until `at_ms`."""
 
@@ -132,7 +135,7 @@ class SignalWait:
     at_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BranchEnd:
     """How a branch ended: `ok` or `failed`, and its last stage's output key."""
 
@@ -140,7 +143,7 @@ class BranchEnd:
     output: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GroupWait:
     """Branches run; `expected` shrinks with each that ends or is no longer needed."""
 
@@ -151,7 +154,7 @@ class GroupWait:
     ended: Mapping[str, BranchEnd] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HeldWait:
     """The failure policy `hold` (or quarantine) waits for a person."""
 
@@ -165,7 +168,7 @@ class HeldWait:
 Awaiting = TaskWait | RetryWait | ApprovalWait | TimerWait | SignalWait | GroupWait | HeldWait
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class KeptSignal:
     """A signal that came before its wait."""
 
@@ -174,7 +177,7 @@ class KeptSignal:
     """Output key."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Parked:
     """A result or timer that came while the workflow was paused; applied on resume."""
 
@@ -185,7 +188,7 @@ class Parked:
     body: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pause:
     """Who paused a workflow, when, and what it did before."""
 
@@ -194,7 +197,7 @@ class Pause:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ending:
     """Why a workflow ended, and what it gave."""
 
@@ -205,7 +208,7 @@ class Ending:
     by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
     """What a command was told; kept so that a repeated command gets the same answer."""
 
@@ -215,7 +218,7 @@ class Answer:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WorkflowState:
     """One execution of a definition. Never changed: `evolve` returns the next one."""
 
