@@ -123,8 +123,8 @@ class ITaskQueue(Protocol):
     async def claim(self, claim: Claim, now_ms: int) -> Sequence[ClaimedTask]:
         """Lease up to the wanted number of tasks without blocking.
 
-        Higher priorities first (0 before 3; reversed by `lowest_first`), within one the oldest, over
-        all partitions as evenly as one call allows. Each claim draws a token greater than any
+        Higher priorities first (0 before 3; reversed by `lowest_first`), within one the oldest,
+        over all partitions as evenly as one call allows. Each claim draws a token greater than any
         before in its partition. The lease ends at the earlier of `now_ms + lease_s` and
         `now_ms + timeout_s`. Never returns more than `slots` for a want, nor tasks of a suspended
         workflow.
@@ -152,9 +152,7 @@ class ITaskQueue(Protocol):
         """
         ...
 
-    async def release(
-        self, leases: Sequence[TaskLease], lost: bool, now_ms: int
-    ) -> Sequence[bool]:
+    async def release(self, leases: Sequence[TaskLease], lost: bool, now_ms: int) -> Sequence[bool]:
         """Put leased tasks back to the front of their lanes; False where the token is not current.
 
         `lost` counts one lost lease; a holder that hands work back does not lose it. A task of a

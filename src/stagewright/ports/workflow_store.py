@@ -45,7 +45,10 @@ class Commit:
     expected_step_id: str | None
     """Id of the step this decision rests on; None: the workflow must not exist."""
     step_id: str
-    """Id of the workflow's last step once this is applied; unique for ever."""
+    """Id of the workflow's last step once this is applied; unique for ever.
+
+    Equal to `expected_step_id`, with an empty `log`, in a repair that re-emits tasks and timers.
+    """
     snapshot: bytes
     log: tuple[bytes, ...] = ()
     """New step records, oldest first; each is also appended to the partition's feed."""
@@ -54,6 +57,7 @@ class Commit:
     outputs: Mapping[str, bytes] = field(default_factory=dict)
     """New outputs by output key; written once, never changed."""
     new_tasks: tuple[NewTask, ...] = ()
+    """Tasks to queue; one whose record exists already is left exactly as it is."""
     closed_tasks: tuple[str, ...] = ()
     """Task ids whose records end here, whatever state they are in; unknown ids are ignored."""
     timers: Mapping[str, int] = field(default_factory=dict)
@@ -62,7 +66,7 @@ class Commit:
     index: IndexEntry | None = None
     """New index entry; None: unchanged."""
     suspended: bool | None = None
-    """True: the workflow's queued tasks leave their lanes and stay out until a commit says False."""
+    """True: the workflow's queued tasks leave their lanes until a commit says False."""
     consumed: tuple[str, ...] = ()
     """Inbox positions that are acknowledged (deleted) with the step."""
     fences: tuple[TaskLease, ...] = ()
@@ -166,8 +170,10 @@ class IWorkflowStore(Protocol):
         ...
 
     async def forget(self, workflow_id: str, step_id: str, tombstone: Tombstone) -> bool:
-        """Replace a workflow by its tombstone: snapshot, log, notes, outputs, blobs, tasks, timers
-        and index entries go in one call. False when `step_id` is not its last step."""
+        """Replace a workflow by its tombstone; False when `step_id` is not its last step.
+
+        Snapshot, log, notes, outputs, blobs, tasks, timers and index entries go in one call.
+        """
         ...
 
     async def health(self) -> PortHealth:
