@@ -190,6 +190,17 @@ class ReferenceInvalid(ValidationFailed):
         super().__init__(f"Reference {reference!r}: {message}", remedy=remedy)
 
 
+class CursorInvalid(ValidationFailed):
+    """The cursor is not one that was handed out."""
+
+    def __init__(self, cursor: str) -> None:
+        self.cursor = cursor
+        super().__init__(
+            f"Cursor {cursor!r} is not one that was handed out.",
+            remedy="Read again without a cursor.",
+        )
+
+
 class RuleInvalid(ValidationFailed):
     """The rule does not compile or uses what it may not use."""
 
