@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from stagewright.domain.envelope import BlobRef, EnvelopeRejected, blob_ref
 from stagewright.domain.errors import ValidationFailed
+from stagewright.domain.stage_result import BlobRef, EnvelopeRejected, blob_ref
 
 
 class TaskBodyInvalid(ValidationFailed):
