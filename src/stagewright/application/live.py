@@ -1,0 +1,66 @@
+"""Workflows in memory: decoded once, guarded by their step id, the least recently used let go."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stagewright.application.catalog import Catalog, Compiled
+from stagewright.domain.outputs import Outputs
+from stagewright.domain.snapshot import decode_state
+from stagewright.domain.workflow import WorkflowState
+from stagewright.ports.workflow_store import IWorkflowStore, Stored
+
+
+@dataclass(slots=True)
+class Live:
+    """A workflow as last seen, with its outputs and its compiled definition."""
+
+    state: WorkflowState
+    outputs: Outputs
+    compiled: Compiled
+
+
+class LiveWorkflows:
+    """A bounded cache. A stale entry costs a conflict, never correctness."""
+
+    def __init__(self, store: IWorkflowStore, catalog: Catalog, limit: int = 20_000) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._limit = limit
+        self._held: OrderedDict[str, Live] = OrderedDict()
+
+    async def get(self, workflow_ids: Sequence[str]) -> dict[str, Live]:
+        """Return those of the workflows that exist, loading in one call what is not held."""
+        missing = [id_ for id_ in workflow_ids if id_ not in self._held]
+        found = {id_: self._held[id_] for id_ in workflow_ids if id_ in self._held}
+        for stored in await self._store.load(missing) if missing else ():
+            if isinstance(stored, Stored):
+                found[stored.workflow_id] = await self._decode(stored)
+        return found
+
+    async def _decode(self, stored: Stored) -> Live:
+        state = decode_state(stored.snapshot)
+        live = Live(state, Outputs(stored.outputs), await self._catalog.compiled(state.definition))
+        self.keep(live)
+        return live
+
+    def keep(self, live: Live) -> None:
+        """Remember a workflow's newest state; a finished one is let go."""
+        id_ = live.state.workflow_id
+        if live.state.status.terminal:
+            self._held.pop(id_, None)
+            return
+        self._held[id_] = live
+        self._held.move_to_end(id_)
+        if len(self._held) > self._limit:
+            self._held.popitem(last=False)
+
+    def drop(self, workflow_id: str) -> None:
+        """Forget what is held: it was found to be stale."""
+        self._held.pop(workflow_id, None)
+
+    def clear(self) -> None:
+        """Forget everything: the store lost something."""
+        self._held.clear()

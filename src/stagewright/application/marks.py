@@ -1,0 +1,32 @@
+"""Notices when a partition lost commits: a counter that goes back, or another incarnation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from stagewright.ports.message_bus import PartitionMark
+
+
+class Marks:
+    """The furthest mark seen of each partition."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, PartitionMark] = {}
+
+    def losses(self, marks: Mapping[int, PartitionMark]) -> list[str]:
+        """Remember marks; return a sentence for each partition that went back."""
+        found = []
+        for partition, mark in marks.items():
+            before = self._seen.get(partition)
+            if before is not None and before.incarnation != mark.incarnation:
+                found.append(
+                    f"partition {partition}: incarnation {mark.incarnation} "
+                    f"in place of {before.incarnation}"
+                )
+            elif before is not None and mark.commits < before.commits:
+                found.append(
+                    f"partition {partition}: {before.commits - mark.commits} commits lost "
+                    f"({mark.commits} after {before.commits})"
+                )
+            self._seen[partition] = mark
+        return found

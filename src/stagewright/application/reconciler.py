@@ -1,0 +1,104 @@
+"""Compares what waiting workflows should have in flight with what is, and re-emits what is missing.
+
+Nothing is emitted blindly: the repair names the step it rests on, and a task whose record exists is
+left as it is.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from stagewright.application.live import Live, LiveWorkflows
+from stagewright.application.stepper import new_task, supply
+from stagewright.domain.effects import in_flight
+from stagewright.domain.outputs import OutputMissing
+from stagewright.domain.snapshot import encode_state
+from stagewright.ports.backend import Backend
+from stagewright.ports.system import IClock
+from stagewright.ports.task_queue import NewTask
+from stagewright.ports.workflow_store import Commit, Query, Verdict
+
+log = structlog.get_logger(__name__)
+
+PAGE = 200
+QUIET_MS = 10_000
+"""Workflows that moved within this time are left alone: their effects are still on the way."""
+
+
+class Reconciler:
+    """Repairs one partition at a time."""
+
+    def __init__(self, backend: Backend, lives: LiveWorkflows, clock: IClock) -> None:
+        self._backend = backend
+        self._lives = lives
+        self._clock = clock
+
+    async def reconcile(self, partition: int) -> int:
+        """Look at every workflow of the partition that is not terminal; return the repairs."""
+        repairs = 0
+        for status in ("running", "waiting", "paused"):
+            cursor: str | None = None
+            while True:
+                page = await self._backend.store.query(
+                    Query(
+                        status=status,
+                        partition=partition,
+                        updated_before_ms=self._clock.now_ms() - QUIET_MS,
+                        oldest_first=True,
+                        cursor=cursor,
+                        limit=PAGE,
+                    )
+                )
+                ids = [row.workflow_id for row in page.rows]
+                repairs += await self.repair(ids)
+                cursor = page.cursor
+                if cursor is None:
+                    break
+        return repairs
+
+    async def repair(self, workflow_ids: list[str]) -> int:
+        """Re-emit what these workflows should have in flight and do not; return how many."""
+        if not workflow_ids:
+            return 0
+        records = await self._backend.tasks.inspect(workflow_ids)
+        doubtful = {
+            id_: {record.task_id for record in found}
+            for id_, found in zip(workflow_ids, records, strict=True)
+        }
+        for id_ in workflow_ids:
+            self._lives.drop(id_)
+        lives = await self._lives.get(workflow_ids)
+        commits = []
+        for id_, live in lives.items():
+            commit = await self._missing(live, doubtful[id_])
+            if commit is not None:
+                commits.append(commit)
+        if not commits:
+            return 0
+        verdicts = await self._backend.store.commit(commits, self._clock.now_ms())
+        done = sum(verdict is Verdict.COMMITTED for verdict in verdicts)
+        log.warning("reconciled", workflows=done, ids=[c.workflow_id for c in commits][:10])
+        return done
+
+    async def _missing(self, live: Live, present: set[str]) -> Commit | None:
+        """Return the repair of one workflow; timers are set again, which changes nothing if set."""
+        wanted = in_flight(live.state)
+        missing = [id_ for id_ in wanted.tasks if id_ not in present]
+        if not missing:
+            return None
+        return Commit(
+            workflow_id=live.state.workflow_id,
+            expected_step_id=live.state.step_id,
+            step_id=live.state.step_id,
+            snapshot=encode_state(live.state),
+            new_tasks=tuple([await self._task(live, id_) for id_ in missing]),
+            timers=wanted.timers,
+            suspended=live.state.paused is not None,
+        )
+
+    async def _task(self, live: Live, task_id: str) -> NewTask:
+        while True:
+            try:
+                return new_task(live.compiled, live.state, live.outputs, task_id)
+            except OutputMissing as missing:
+                await supply(self._backend.blobs, live.state.workflow_id, live.outputs, missing)
