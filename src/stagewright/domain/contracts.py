@@ -9,7 +9,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from stagewright.domain.definition import ContractRef, Name, Outcome, Semver
-from stagewright.domain.schemas import accepts_null, provably_unfit
+from stagewright.domain.fit import provably_unfit
+from stagewright.domain.schemas import accepts_null
 
 __all__ = ["Contract", "accepts_null", "provably_unfit", "satisfies", "version_key"]
 

@@ -6,13 +6,11 @@ that are not understood are taken to allow anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
-
-from stagewright.domain.wiring import Reference, parse_reference, reference_text
 
 MAX_DEPTH = 32
 """Levels of schema that are looked at; deeper ones are taken to allow anything."""
@@ -89,7 +87,7 @@ class Schema:
         declared = self.keywords.get("type")
         if declared is None:
             values = self.values()
-            return _EVERY if values is None else frozenset(map(_type_of, values))
+            return _EVERY if values is None else frozenset(map(type_name, values))
         names = [declared] if isinstance(declared, str) else declared
         return frozenset("number" if name == "integer" else name for name in names)
 
@@ -106,6 +104,10 @@ class Schema:
         if name in declared:
             return self.child(declared[name]).resolved()
         return self.child(self.keywords.get("additionalProperties", True)).resolved()
+
+    def items(self) -> Schema:
+        """What is known of an array's items."""
+        return self.child(self.keywords.get("items", True)).resolved()
 
     def closed(self) -> bool:
         """True when fields that are not declared cannot be counted on: none are spoken of."""
@@ -137,7 +139,8 @@ _JSON_TYPES: dict[type, str] = {
 }
 
 
-def _type_of(value: Any) -> str:
+def type_name(value: Any) -> str:
+    """The JSON type of a Python value."""
     if value is None:
         return "null"
     return next((name for kind, name in _JSON_TYPES.items() if isinstance(value, kind)), "object")
@@ -189,101 +192,26 @@ def at_path(schema: Any, path: tuple[str, ...]) -> Schema:
     """What is known of the value at a path of fields and indexes."""
     here = Schema.of(schema).resolved()
     for key in path:
-        options = [option for option in here.alternatives() if option.types() != {"null"}]
-        if len(options) != 1:
+        inside = _inside(here)
+        if inside is None:
             return Schema.of(None)
-        here = _step(options[0], key)
+        here = inside.property(key) if "object" in inside.types() else inside.items()
     return here
 
 
-def _step(schema: Schema, key: str) -> Schema:
-    if "object" in schema.types():
-        return schema.property(key)
-    return schema.child(schema.keywords.get("items", True)).resolved()
+def missing_field(schema: Any, path: tuple[str, ...]) -> tuple[str, list[str]] | None:
+    """The first field of the path that is known not to exist, and those that do."""
+    for depth, key in enumerate(path):
+        inside = _inside(at_path(schema, path[:depth]))
+        if inside is None or inside.types() != {"object"} or not inside.closed():
+            continue
+        declared = inside.keywords.get("properties", {})
+        if key not in declared:
+            return key, sorted(declared)
+    return None
 
 
-def template_schema(template: Any, known: Mapping[Reference, Schema]) -> Schema:
-    """What is known of the value a template gives, from what is known of its references."""
-    text = reference_text(template)
-    if text is not None:
-        return known.get(parse_reference(text), Schema.of(None))
-    if isinstance(template, dict):
-        fields = {str(key): template_schema(value, known) for key, value in template.items()}
-        node = {"type": "object", "properties": fields, "required": list(fields)}
-        return Schema.of({**node, "additionalProperties": False})
-    return Schema.of({"type": "array"} if isinstance(template, list) else {"const": template})
-
-
-def provably_unfit(producer: Any, consumer: Any) -> list[str]:
-    """Why no value of `producer` can satisfy `consumer`; empty when one might."""
-    return list(_unfit(Schema.of(producer), Schema.of(consumer), "", 0))
-
-
-def _unfit(producer: Schema, consumer: Schema, place: str, depth: int) -> Iterator[str]:
-    """Every pair of alternatives must be unfit; the reasons of the first pair speak for all."""
-    if depth > MAX_DEPTH:
-        return
-    first: list[str] = []
-    for given in producer.alternatives():
-        for wanted in consumer.alternatives():
-            reasons = list(_unfit_pair(given, wanted, place, depth))
-            if not reasons:
-                return
-            first = first or reasons
-    yield from first
-
-
-def _unfit_pair(given: Schema, wanted: Schema, place: str, depth: int) -> Iterator[str]:
-    if given.never:
-        return
-    shared = given.types() & wanted.types()
-    if not shared:
-        found, expected = _named(given.types()), _named(wanted.types())
-        yield f"{place or 'the value'} is {found}, but {expected} is expected"
-    elif _values_disjoint(given, wanted):
-        allowed = ", ".join(map(repr, wanted.values() or ()))
-        yield f"{place or 'the value'} is none of the allowed values {allowed}"
-    elif shared == {"object"}:
-        yield from _unfit_fields(given, wanted, place, depth)
-    for member in wanted.keywords.get("allOf", ()):
-        yield from _unfit(given, wanted.child(member), place, depth + 1)
-
-
-def _values_disjoint(given: Schema, wanted: Schema) -> bool:
-    possible, allowed = given.values(), wanted.values()
-    if possible is None or allowed is None:
-        return False
-    return not any(_same(value, other) for value in possible for other in allowed)
-
-
-def _same(value: Any, other: Any) -> bool:
-    """JSON equality: Python takes True for 1."""
-    return _type_of(value) == _type_of(other) and bool(value == other)
-
-
-def _unfit_fields(given: Schema, wanted: Schema, place: str, depth: int) -> Iterator[str]:
-    declared = given.keywords.get("properties", {})
-    needed = wanted.keywords.get("required", ())
-    for name in needed:
-        field = f"{place}.{name}" if place else name
-        if name in declared:
-            yield from _unfit(given.property(name), wanted.property(name), field, depth + 1)
-        elif given.closed():
-            yield f"required field {field} is absent (there are: {_named(declared)})"
-    for name in given.keywords.get("required", ()):
-        if name in declared and name not in needed:
-            yield from _unfit_extra(given, wanted, name, place, depth)
-
-
-def _unfit_extra(given: Schema, wanted: Schema, name: str, place: str, depth: int) -> Iterator[str]:
-    """A field that is always there and that the consumer does not ask for."""
-    field = f"{place}.{name}" if place else name
-    extra = wanted.keywords.get("additionalProperties") is False
-    if extra and wanted.closed() and name not in wanted.keywords.get("properties", {}):
-        yield f"field {field} is not allowed"
-    else:
-        yield from _unfit(given.property(name), wanted.property(name), field, depth + 1)
-
-
-def _named(names: Any) -> str:
-    return " or ".join(sorted(names)) if isinstance(names, frozenset) else ", ".join(names) or "-"
+def _inside(schema: Schema) -> Schema | None:
+    """The one alternative that is not null; None when there are several."""
+    options = [option for option in schema.alternatives() if option.types() != {"null"}]
+    return options[0] if len(options) == 1 else None
