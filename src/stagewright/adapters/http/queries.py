@@ -1,0 +1,70 @@
+"""Queries through a door."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Literal
+from urllib.parse import quote
+
+import orjson
+from pydantic import TypeAdapter
+
+from stagewright.adapters.http.client import DoorClient
+from stagewright.ports.views import (
+    DefinitionView,
+    LogPage,
+    SystemView,
+    WorkflowPage,
+    WorkflowView,
+)
+from stagewright.ports.workflow_store import Query
+
+_DEFINITIONS = TypeAdapter(list[DefinitionView])
+
+
+class HttpQueries:
+    """`IQueries` over HTTP."""
+
+    def __init__(self, client: DoorClient) -> None:
+        self._client = client
+
+    async def show(self, workflow_id: str) -> WorkflowView:
+        """Return one workflow."""
+        answer = await self._client.get(f"/workflows/{quote(workflow_id, safe='')}")
+        return WorkflowView.model_validate_json(answer)
+
+    async def list(self, query: Query) -> WorkflowPage:
+        """Return a page of workflows."""
+        parameters = asdict(query)
+        if query.label is not None:
+            parameters["label"] = "=".join(query.label)
+        return WorkflowPage.model_validate_json(await self._client.get("/workflows", parameters))
+
+    async def log(
+        self,
+        workflow_id: str,
+        which: Literal["steps", "notes"] = "steps",
+        after: int = 0,
+        limit: int = 1_000,
+    ) -> LogPage:
+        """Return logged steps or notes."""
+        answer = await self._client.get(
+            f"/workflows/{quote(workflow_id, safe='')}/log",
+            {"which": which, "after": after, "limit": limit},
+        )
+        return LogPage.model_validate_json(answer)
+
+    async def definitions(self, name: str | None = None) -> Sequence[DefinitionView]:
+        """Return registered definitions."""
+        return _DEFINITIONS.validate_json(await self._client.get("/definitions", {"name": name}))
+
+    async def definition(self, reference: str) -> dict[str, Any]:
+        """Return a definition's JSON."""
+        answer = await self._client.get(f"/definitions/{quote(reference, safe='')}")
+        body: dict[str, Any] = orjson.loads(answer)
+        return body
+
+    async def system(self) -> SystemView:
+        """Return health, counts, agents and lanes."""
+        return SystemView.model_validate_json(await self._client.get("/system"))

@@ -1,0 +1,74 @@
+"""Every error of the tree survives the wire."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from stagewright.adapters.http import problems
+from stagewright.domain import errors as e
+
+SAMPLES: list[e.StagewrightError] = [
+    e.StagewrightError("odd", remedy="Look."),
+    e.WorkflowFailed("p01-1", "failed", "no", stage="build"),
+    e.UsageError("what"),
+    e.ConfigurationError("url", "is odd", remedy="Mend it."),
+    e.NotFound("workflow", "p01-1", known=["p01-2"]),
+    e.CursorExpired("c", oldest="d"),
+    e.CursorInvalid("c"),
+    e.Conflict(),
+    e.Refused("too late", subject="p01-1"),
+    e.AlreadyDecided("decided"),
+    e.Fenced("p01-1/build/1/1", token=4),
+    e.Owned("state.db", pid=3, address="http://127.0.0.1:1"),
+    e.ValidationFailed("bad", problems=["a: no", "b: no"]),
+    e.EnvelopeInvalid(problems=["stage: missing"]),
+    e.ReferenceInvalid("stages.x", "unknown"),
+    e.RuleInvalid("x >", "ends early"),
+    e.RuleFailed("x.y", "no y"),
+    e.LimitExceeded("depth", found=65, limit=64),
+    e.DefinitionError("release", [e.Problem("build", "unreachable", "Route to it.", "stages.1")]),
+    e.LoadError("hello.py", "empty"),
+    e.Unreachable("redis", "refused"),
+    e.OutcomeUnknown("redis", "reset"),
+    e.DurabilityLost(3, seen=9, found=7),
+    e.TimedOut("waiting", after_s=3.0),
+]
+
+
+def test_no_class_of_the_tree_is_missing_here() -> None:
+    kept = {kind for kind in problems.every_error() if kind.__module__ == e.__name__}
+    assert kept == {type(sample) for sample in SAMPLES}
+
+
+@pytest.mark.parametrize("error", SAMPLES, ids=lambda x: type(x).__name__)
+def test_an_error_comes_back_as_itself(error: e.StagewrightError) -> None:
+    back = problems.error_of(orjson.loads(problems.encode_problem(error)))
+    assert type(back) is type(error)
+    assert vars(back) == vars(error)
+    assert str(back) == str(error)
+
+
+def test_a_document_has_what_the_standard_asks_for() -> None:
+    document = problems.problem_of(e.Refused("too late", remedy="Start again."))
+    assert document["type"] == "urn:stagewright:error:refused"
+    assert (document["status"], document["detail"]) == (409, "too late")
+    assert document["title"] == "The command does not apply to the state it met"
+    assert document["remedy"] == "Start again."
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(404, e.NotFound), (422, e.ValidationFailed), (502, e.Unreachable), (418, e.StagewrightError)],
+)
+def test_an_answer_of_somebody_else_becomes_what_its_status_means(
+    status: int, kind: type[e.StagewrightError]
+) -> None:
+    assert type(problems.error_of({"title": "Oh"}, status)) is kind
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(e.CursorExpired("c"), 410), (e.TimedOut("x"), 504), (e.Conflict(), 409)]
+)
+def test_the_status_fits_the_error(error: e.StagewrightError, status: int) -> None:
+    assert problems.status_of(error) == status

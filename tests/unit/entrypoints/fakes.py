@@ -1,0 +1,197 @@
+"""A control that remembers what it was asked and answers from a small stock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from stagewright.domain.errors import NotFound, StagewrightError
+from stagewright.ports.control import (
+    CommandReply,
+    CommandRequest,
+    RegisterRequest,
+    Started,
+    StartRequest,
+)
+from stagewright.ports.dead_letters import DeadLetter
+from stagewright.ports.views import (
+    DefinitionView,
+    LogPage,
+    PortView,
+    ReplayReport,
+    StageView,
+    SystemView,
+    Waiting,
+    WorkflowPage,
+    WorkflowRow,
+    WorkflowView,
+)
+from stagewright.ports.workflow_store import Query
+
+ID = "p01-0192f0c4a3b27e518c2a5d7e9f00aa11"
+NOW_MS = 1_700_000_000_000
+
+
+def view(**changed: Any) -> WorkflowView:
+    given: dict[str, Any] = {
+        "workflow_id": ID,
+        "name": "release",
+        "version": "1.0.0",
+        "definition": "ab" * 32,
+        "status": "running",
+        "current_stage": "build",
+        "active_stages": ["build"],
+        "progress": 50,
+        "priority": 2,
+        "created_at_ms": NOW_MS,
+        "updated_at_ms": NOW_MS,
+        "step": 3,
+        "stages": [
+            StageView(name="plan", kind="agent", status="ended", outcome="ok", visit=1, attempt=1),
+            StageView(
+                name="build", kind="agent", status="active", visit=2, max_visits=3, attempt=1
+            ),
+        ],
+        "stage_outputs": {"plan": {"steps": 3}},
+        "waiting": [
+            Waiting(
+                stage="build",
+                kind="queued",
+                owner="agents of build@^1",
+                reason="queued since 10 s, no live agent of build@^1",
+                since_ms=NOW_MS,
+                remedy="stagewright agent run MODULE",
+            )
+        ],
+    }
+    return WorkflowView(**(given | changed))
+
+
+def system(**changed: Any) -> SystemView:
+    given: dict[str, Any] = {
+        "level": "full",
+        "reason": "all ports answer",
+        "backend": "memory://",
+        "durability": "none",
+        "partitions": 2,
+        "owners": {0: "o1", 1: "o1"},
+        "ports": [PortView(port="store", ok=True, durability="none")],
+        "counts": {"running": 1},
+        "agents": [],
+        "lanes": [],
+    }
+    return SystemView(**(given | changed))
+
+
+@dataclass
+class FakeControl:
+    """Implements ICommands, IQueries and IDeadLetters."""
+
+    views: dict[str, WorkflowView] = field(default_factory=lambda: {ID: view()})
+    letters: dict[str, DeadLetter] = field(default_factory=dict)
+    health: SystemView = field(default_factory=system)
+    calls: list[tuple[str, Any]] = field(default_factory=list)
+    refusal: StagewrightError | None = None
+    created: bool = True
+    endings: list[WorkflowView] = field(default_factory=list)
+    """What `show` answers next, one after another; then what is in `views`."""
+
+    def _asked(self, what: str, given: Any) -> None:
+        self.calls.append((what, given))
+        if self.refusal is not None:
+            raise self.refusal
+
+    async def start(self, request: StartRequest) -> Started:
+        self._asked("start", request)
+        return Started(workflow_id=ID, created=self.created, durability="process")
+
+    async def command(self, workflow_id: str, request: CommandRequest) -> CommandReply:
+        self._asked(f"command {workflow_id}", request)
+        return CommandReply(
+            workflow_id=workflow_id, code="accepted", detail="", durability="process"
+        )
+
+    async def register(self, request: RegisterRequest) -> DefinitionView:
+        self._asked("register", request)
+        return DefinitionView(
+            name=request.definition["name"], version="1.0.0", hash="ab" * 32, registered_at_ms=1
+        )
+
+    async def replay(self, workflow_id: str, *, repair: bool = False) -> ReplayReport:
+        self._asked("replay", (workflow_id, repair))
+        return ReplayReport(workflow_id=workflow_id, steps=3, equal=True, repaired=repair)
+
+    async def show(self, workflow_id: str) -> WorkflowView:
+        self._asked("show", workflow_id)
+        if self.endings:
+            return self.endings.pop(0)
+        if workflow_id not in self.views:
+            raise NotFound("workflow", workflow_id)
+        return self.views[workflow_id]
+
+    async def log(
+        self,
+        workflow_id: str,
+        which: Literal["steps", "notes"] = "steps",
+        after: int = 0,
+        limit: int = 1_000,
+    ) -> LogPage:
+        self._asked("log", (workflow_id, which, after, limit))
+        events = [{"type": "WORKFLOW_CREATED"}, {"type": "TASK_ASSIGNED", "stage": "plan"}]
+        return LogPage(records=[{"number": 1, "at_ms": NOW_MS, "events": events}])
+
+    async def definitions(self, name: str | None = None) -> Sequence[DefinitionView]:
+        self._asked("definitions", name)
+        return [DefinitionView(name="release", version="1.0.0", hash="ab" * 32, registered_at_ms=1)]
+
+    async def definition(self, reference: str) -> dict[str, Any]:
+        self._asked("definition", reference)
+        return {"name": "release", "stages": [{"name": "plan", "agent": "plan@^1"}]}
+
+    async def system(self) -> SystemView:
+        self._asked("system", None)
+        return self.health
+
+    async def redrive(self, letter_id: str, body: bytes | None = None) -> None:
+        self._asked("redrive", (letter_id, body))
+        if letter_id not in self.letters:
+            raise NotFound("dead letter", letter_id)
+        del self.letters[letter_id]
+
+    async def list(self, query: Query) -> WorkflowPage:
+        self._asked("list", query)
+        return WorkflowPage(rows=[row_of(v) for v in self.views.values()])
+
+
+@dataclass
+class FakeLetters:
+    """Implements IDeadLetters over the letters of a FakeControl."""
+
+    control: FakeControl
+
+    async def list(
+        self, workflow_id: str | None = None, after: str | None = None, limit: int = 50
+    ) -> Sequence[DeadLetter]:
+        self.control.calls.append(("letters", (workflow_id, after, limit)))
+        return list(self.control.letters.values())[:limit]
+
+    async def read(self, letter_id: str) -> DeadLetter | None:
+        return self.control.letters.get(letter_id)
+
+    async def redrive(self, letter_id: str, body: bytes, now_ms: int) -> bool:
+        del body, now_ms
+        return self.control.letters.pop(letter_id, None) is not None
+
+    async def discard(self, letter_id: str) -> bool:
+        return self.control.letters.pop(letter_id, None) is not None
+
+
+def row_of(view_: WorkflowView) -> WorkflowRow:
+    names = set(WorkflowRow.model_fields) - {"waiting"}
+    reasons = [waiting.kind for waiting in view_.waiting]
+    return WorkflowRow(**view_.model_dump(include=names), waiting=reasons)
+
+
+def letter(letter_id: str = "p01-7", body: bytes = b'{"broken"') -> DeadLetter:
+    return DeadLetter(letter_id, ID, "not JSON", body, NOW_MS)
