@@ -27,7 +27,7 @@ CONFLICT_ROUNDS = 8
 class BatchProcessor:
     """Applies work to workflows. Holds no promise of its own: the commit's checks do."""
 
-    def __init__(  # noqa: PLR0913 - the ports it works with
+    def __init__(
         self,
         backend: Backend,
         lives: LiveWorkflows,

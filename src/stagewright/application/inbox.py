@@ -71,9 +71,7 @@ def read_timer(timer: DueTimer) -> Work:
     return Work(timer.workflow_id, message, f"timer {timer.timer_id}")
 
 
-def read_expired(
-    records: Iterable[TaskRecord], now_ms: int
-) -> tuple[list[Work], list[TaskLease]]:
+def read_expired(records: Iterable[TaskRecord], now_ms: int) -> tuple[list[Work], list[TaskLease]]:
     """Split expired leases into those that end their attempt and those that go back to the lane."""
     work, requeue = [], []
     for record in records:

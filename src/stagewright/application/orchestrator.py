@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import anyio
@@ -48,7 +49,7 @@ class OrchestratorOptions:
 class Orchestrator:
     """Owns partitions and applies what their inboxes, timers and leases bring."""
 
-    def __init__(  # noqa: PLR0913 - the ports it works with
+    def __init__(
         self,
         backend: Backend,
         catalog: Catalog,
@@ -104,7 +105,7 @@ class Orchestrator:
         except StagewrightError as error:
             log.warning("ownership_not_released", error=str(error))
 
-    async def _forever(self, duty, every_s: float) -> None:  # type: ignore[no-untyped-def]
+    async def _forever(self, duty: Callable[[], Awaitable[None]], every_s: float) -> None:
         """Run one duty again and again; an error of the backend is a pause, not an end."""
         while True:
             if every_s:
@@ -112,7 +113,8 @@ class Orchestrator:
             try:
                 await duty()
             except StagewrightError as error:
-                log.warning("duty_failed", duty=duty.__name__.strip("_"), error=str(error))
+                name = getattr(duty, "__name__", "").strip("_")
+                log.warning("duty_failed", duty=name, error=str(error))
                 await self._clock.sleep(self.options.error_delay_s * (0.5 + self._random.random()))
 
     async def _own(self) -> None:

@@ -14,7 +14,7 @@ from stagewright.domain.events import StepRecord, encode_step
 from stagewright.domain.evolve import seal
 from stagewright.domain.outputs import OutputMissing, Outputs
 from stagewright.domain.snapshot import encode_state
-from stagewright.domain.workflow import WorkflowState
+from stagewright.domain.workflow import Answer, WorkflowState
 from stagewright.ports.blob_store import IBlobStore
 from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.system import IIdentifiers, IRandom
@@ -53,6 +53,8 @@ class Stepper:
         """Timers that fired although the state calls for none: they are cleared."""
         self.stale_tasks: list[str] = []
         """Task records that nothing waits for: they are closed."""
+        self.answer: Answer | None = None
+        """What the newest command was told."""
         self._log: list[bytes] = []
         self._built: Commit | None = None
         self._new_outputs: dict[str, bytes] = {}
@@ -74,6 +76,7 @@ class Stepper:
         )
         decision = decide(context, self.state, message)
         self._built = None
+        self.answer = decision.answer
         if decision.events and decision.state is not None:
             number = 1 if self.state is None else self.state.step + 1
             step = StepRecord(
@@ -164,7 +167,9 @@ def _suspension(before: WorkflowState | None, after: WorkflowState) -> bool | No
     return None if was == now else now
 
 
-async def supply(blobs: IBlobStore, workflow_id: str, outputs: Outputs, missing: OutputMissing) -> None:
+async def supply(
+    blobs: IBlobStore, workflow_id: str, outputs: Outputs, missing: OutputMissing
+) -> None:
     """Fetch a big output that a decision asked for."""
     if missing.blob.bytes > FETCH_LIMIT_BYTES:
         msg = f"output {missing.key} has {missing.blob.bytes} bytes, above {FETCH_LIMIT_BYTES}"

@@ -1,4 +1,4 @@
-"""What people and services tell a workflow. Every command is answered; a refusal changes nothing."""
+"""What people and services tell a workflow. All are answered; a refusal changes nothing."""
 
 from __future__ import annotations
 

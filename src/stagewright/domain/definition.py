@@ -37,7 +37,8 @@ class _Model(BaseModel):
 class Retry(_Model):
     """How often and how soon an attempt that failed or timed out is dispatched again.
 
-    The delay before attempt n+1 is drawn uniformly from [0, min(max_delay_s, delay_s * factor**(n-1))].
+    The delay before attempt n+1 is drawn uniformly between 0 and the lesser of `max_delay_s` and
+    `delay_s * factor**(n-1)`.
     """
 
     attempts: int = Field(default=3, ge=1, le=100)
@@ -49,7 +50,7 @@ class Retry(_Model):
 
 
 class Rule(_Model):
-    """A CEL condition over `output`, `input` and `visit`; the first that holds gives the outcome."""
+    """A CEL condition over `output`, `input`, `visit`; the first that holds gives the outcome."""
 
     when: str = Field(min_length=1, max_length=1_000)
     outcome: Outcome
@@ -121,7 +122,9 @@ class WaitStage(_Stage):
 
 
 def _kind_of(value: Any) -> str:
-    kind = value.get("kind", "agent") if isinstance(value, dict) else getattr(value, "kind", "agent")
+    kind = (
+        value.get("kind", "agent") if isinstance(value, dict) else getattr(value, "kind", "agent")
+    )
     return str(kind)
 
 

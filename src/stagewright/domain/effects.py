@@ -92,7 +92,7 @@ def task_body(plan: Plan, state: WorkflowState, outputs: Outputs, task_id: str) 
 
 
 def feedback(state: WorkflowState, outputs: Outputs, stage: str) -> list[dict[str, Any]]:
-    """Return what has ended since this stage's visit before: outcomes, errors and outputs, in order."""
+    """Return what ended since this stage's visit before: outcomes, errors, outputs, in order."""
     since = state.stages[stage].previous_step
     rounds = sorted(
         (

@@ -149,15 +149,32 @@ class Fenced(Conflict):
         )
 
 
-class Owned(Conflict):
+class OwnedElsewhere(Conflict):
     """Another process owns the file."""
 
-    def __init__(self, path: str, *, pid: int | None = None, address: str | None = None) -> None:
+    __slots__ = ("_token",)  # outside `__dict__`, so that no report of this error shows it
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        pid: int | None = None,
+        address: str | None = None,
+        token: str | None = None,
+    ) -> None:
         self.path, self.pid, self.address = path, pid, address
+        self._token = token
+        owner = "another process" if pid is None else f"process {pid}"
+        door = "which has not opened its door" if address is None else f"at {address}"
         super().__init__(
-            f"{path} is owned by process {pid} at {address}.",
+            f"{path} is owned by {owner}, {door}.",
             remedy="Use its address, or end that process.",
         )
+
+    @property
+    def token(self) -> str | None:
+        """What opens the owner's door. Never leaves this process: not shown, sent or pickled."""
+        return getattr(self, "_token", None)
 
 
 # --- validation ---------------------------------------------------------------------------------
@@ -286,6 +303,15 @@ class OutcomeUnknown(Unreachable):
 
     def __init__(self, what: str, reason: str = "") -> None:
         super().__init__(what, reason, remedy="Reload and compare before trying again.")
+
+
+class StoreFailed(Unreachable):
+    """The store's file cannot be read or written."""
+
+    def __init__(self, what: str, reason: str, *, remedy: str = "") -> None:
+        super().__init__(what, reason, remedy=remedy)
+        self.message = f"{what}: {reason}."
+        self.args = (self.message,)
 
 
 class DurabilityLost(StagewrightError):

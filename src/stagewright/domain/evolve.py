@@ -81,7 +81,7 @@ def evolve(
 
 
 def _status(state: WorkflowState) -> Status:
-    """Running while an agent works or is about to; waiting while only people or time can move it."""
+    """Running while an agent works or is about to; waiting while only people or time can act."""
     if state.status.terminal:
         return state.status
     if state.paused is not None:

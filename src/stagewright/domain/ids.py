@@ -41,7 +41,7 @@ def unkeyed_workflow_id(unique: str, partitions: int) -> str:
 
 
 def partition_of(id_: str) -> int:
-    """Return the partition that a workflow, task or letter id names; ValueError if it names none."""
+    """Return the partition that a workflow, task or letter id names; ValueError if none."""
     if id_[:1] != "p":
         msg = f"{id_!r} does not name a partition: expected an id like p00-..."
         raise ValueError(msg)

@@ -1,8 +1,8 @@
 """The state machine of one sequential region, compiled from routes and asked once per question.
 
-A live library machine costs over 100 µs and 12 kB, so none is kept per workflow: the library decides
-each distinct (state, outcome) once and the answer is memoised in a bounded table. Machines here have
-no side effects, guards or timers; what happens on a transition is the kernel's business.
+A live library machine costs over 100 µs and 12 kB, so none is kept per workflow: the library
+decides each distinct (state, outcome) once and the answer is memoised in a bounded table. Machines
+here have no side effects, guards or timers; what a transition brings is the kernel's business.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Machine:
         self._memo: dict[tuple[str, str], Step | None] = {}
 
     def step(self, state: str, outcome: str) -> Step | None:
-        """Return where `outcome` leads from `state`; None when it leads nowhere (the stage holds)."""
+        """Return where `outcome` leads from `state`; None when nowhere: the stage holds."""
         key = (state, outcome)
         try:
             return self._memo[key]

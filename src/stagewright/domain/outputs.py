@@ -1,4 +1,4 @@
-"""Outputs of a workflow's stages by output key: raw as stored, parsed when somebody looks inside."""
+"""Outputs of a workflow's stages by output key: raw as stored, parsed when looked into."""
 
 from __future__ import annotations
 

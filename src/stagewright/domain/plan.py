@@ -112,7 +112,7 @@ def _names(stages: tuple[Stage, ...]) -> list[str]:
 
 
 def _distances(table: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
-    """Count the stages from each stage to `complete` along `ok`; all of them where it is cut off."""
+    """Count the stages from each stage to `complete` along `ok`, or to where that is cut off."""
     found: dict[str, int] = {}
     for start in table:
         count, at, seen = 0, start, set[str]()

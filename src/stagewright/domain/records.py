@@ -1,7 +1,7 @@
 """Canonical JSON of the domain's frozen dataclasses, for snapshots and logs.
 
-Fields that hold their default are left out and keys are sorted, so equal values give equal bytes and
-a field added later with a default leaves older records as they were.
+Fields that hold their default are left out and keys are sorted, so equal values give equal bytes
+and a field added later with a default leaves older records as they were.
 """
 
 from __future__ import annotations

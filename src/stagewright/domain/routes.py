@@ -91,7 +91,7 @@ def routes(stages: Sequence[Stage]) -> dict[str, dict[str, str]]:
     A target is the name of a stage, `complete` or `fail`. An outcome without an entry is either a
     failure that holds (`on_failure: hold`) or a label that nobody routed.
     """
-    following = [*(stage.name for stage in stages[1:]), COMPLETE]
+    following = [*(stage.name for stage in stages), COMPLETE][1:]
     return {
         stage.name: _routes_of(stage, after) for stage, after in zip(stages, following, strict=True)
     }

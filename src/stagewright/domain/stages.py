@@ -40,7 +40,7 @@ def enter(draft: Draft, stage: str, source: str) -> None:
     _ENTER[plan.stage.kind](draft, plan, visit, source)
 
 
-def assign(  # noqa: PLR0913 - one event, one argument per fact
+def assign(
     draft: Draft,
     plan: StagePlan,
     visit: int,
@@ -172,7 +172,7 @@ _ENTER: dict[str, Callable[[Draft, StagePlan, int, str], None]] = {
 }
 
 
-def complete(  # noqa: PLR0913 - one event, one argument per fact
+def complete(
     draft: Draft,
     stage: str,
     outcome: str,
@@ -280,7 +280,7 @@ def cancel_branches(draft: Draft, group: str, branches: tuple[str, ...]) -> None
 
 
 def ruled_outcome(draft: Draft, stage: str, output: Any) -> tuple[str | None, tuple[Problem, ...]]:
-    """Return the outcome of the first rule that holds; `invalid` with the rule's error if one fails."""
+    """Return the outcome of the first rule that holds; `invalid` with an error if one fails."""
     rules = draft.plan_of(stage).rules
     if not rules:
         return None, ()
