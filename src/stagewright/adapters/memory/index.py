@@ -47,9 +47,11 @@ def _cursor(place: Place) -> str:
 
 def _parse(cursor: str) -> Place:
     updated, _, workflow_id = cursor.partition(".")
-    if not updated.isdecimal() or not workflow_id:
-        raise CursorInvalid(cursor)
-    return int(updated), workflow_id
+    try:
+        ids.partition_of(workflow_id)
+        return int(updated), workflow_id
+    except ValueError:
+        raise CursorInvalid(cursor) from None
 
 
 def matches(entry: IndexEntry, workflow_id: str, query: Query) -> bool:

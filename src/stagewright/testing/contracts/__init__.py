@@ -1,0 +1,4 @@
+"""The contract suites: what every backend must do, written once.
+
+Inherit from a class and provide the fixtures that `harness` describes.
+"""

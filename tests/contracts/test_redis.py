@@ -1,0 +1,35 @@
+"""The contract suites over the Redis backend: a real server, a fresh namespace for each test."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+
+import pytest
+
+from stagewright.adapters import redis
+from stagewright.testing.clock import VirtualClock
+from stagewright.testing.contracts.harness import OPTIONS, Harness
+from stagewright.testing.contracts.workflow_store import WorkflowStoreContract
+from stagewright.testing.servers import RedisServer
+
+namespaces = map("t{}".format, itertools.count(1))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    with RedisServer(appendonly="always") as started:
+        yield started
+
+
+@pytest.fixture
+async def harness(clock: VirtualClock, server: RedisServer) -> AsyncIterator[Harness]:
+    options = replace(OPTIONS, namespace=next(namespaces))
+    harness = Harness(redis.open_backend, server.url, clock, options, durability="process")
+    async with harness.opened() as opened:
+        yield opened
+
+
+class TestWorkflowStore(WorkflowStoreContract):
+    pass

@@ -1,0 +1,24 @@
+"""The contract suites over the SQLite backend, one file for each test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from stagewright.adapters import sqlite
+from stagewright.testing.clock import VirtualClock
+from stagewright.testing.contracts.harness import Harness
+from stagewright.testing.contracts.workflow_store import WorkflowStoreContract
+
+
+@pytest.fixture
+async def harness(clock: VirtualClock, tmp_path: Path) -> AsyncIterator[Harness]:
+    url = f"sqlite:///{tmp_path / 'state.db'}"
+    async with Harness(sqlite.open_backend, url, clock, durability="process").opened() as opened:
+        yield opened
+
+
+class TestWorkflowStore(WorkflowStoreContract):
+    pass
