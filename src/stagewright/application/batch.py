@@ -9,6 +9,7 @@ import structlog
 from stagewright.application.inbox import Refusal, Work, to_result
 from stagewright.application.live import Live, LiveWorkflows
 from stagewright.application.stepper import OutputTooBig, Stepper, supply
+from stagewright.domain.errors import Conflict
 from stagewright.domain.ids import partition_of
 from stagewright.domain.messages import TaskExpired, TimerFired
 from stagewright.domain.outputs import OutputMissing
@@ -48,7 +49,10 @@ class BatchProcessor:
             if not pending:
                 return
             pending = await self._round(pending)
-        log.warning("conflicts_persist", workflows=len({w.workflow_id for w in pending}))
+        raise Conflict(
+            f"{len({w.workflow_id for w in pending})} workflows kept moving under another process",
+            remedy="They are read again.",
+        )
 
     async def _round(self, work: list[Work]) -> list[Work]:
         """Decide and commit once; return the work that must be decided again."""
@@ -76,7 +80,8 @@ class BatchProcessor:
     ) -> Stepper | None:
         """Fold the items into a stepper; None when nothing is to be committed."""
         if live is None:
-            await self._reject(items, f"workflow {workflow_id} does not exist")
+            reason = self._lives.unreadable.get(workflow_id)
+            await self._reject(items, reason or f"workflow {workflow_id} does not exist")
             return None
         for _ in range(len(live.compiled.plan.stages) + 2):
             try:

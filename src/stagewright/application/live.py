@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stagewright.application.catalog import Catalog, Compiled
+from stagewright.domain.errors import NotFound
 from stagewright.domain.outputs import Outputs
-from stagewright.domain.snapshot import decode_state
+from stagewright.domain.snapshot import SnapshotUnreadable, decode_state
 from stagewright.domain.workflow import WorkflowState
 from stagewright.ports.workflow_store import IWorkflowStore, Stored
 
@@ -30,14 +31,23 @@ class LiveWorkflows:
         self._catalog = catalog
         self._limit = limit
         self._held: OrderedDict[str, Live] = OrderedDict()
+        self.unreadable: dict[str, str] = {}
+        """Workflows of the newest `get` that exist but cannot be read, and why."""
 
     async def get(self, workflow_ids: Sequence[str]) -> dict[str, Live]:
-        """Return those of the workflows that exist, loading in one call what is not held."""
+        """Return those of the workflows that exist, loading in one call what is not held.
+
+        One that cannot be read is left out, so that it does not stop the others.
+        """
+        self.unreadable.clear()
         missing = [id_ for id_ in workflow_ids if id_ not in self._held]
         found = {id_: self._held[id_] for id_ in workflow_ids if id_ in self._held}
         for stored in await self._store.load(missing) if missing else ():
             if isinstance(stored, Stored):
-                found[stored.workflow_id] = await self._decode(stored)
+                try:
+                    found[stored.workflow_id] = await self._decode(stored)
+                except (NotFound, SnapshotUnreadable) as error:
+                    self.unreadable[stored.workflow_id] = f"workflow cannot be read: {error}"
         return found
 
     async def _decode(self, stored: Stored) -> Live:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -37,7 +38,7 @@ class OrchestratorOptions:
     """What an orchestrator can be told."""
 
     batch: int = 256
-    wait_s: float = 5.0
+    wait_s: float = 1.0
     ownership_ttl_s: float = 10.0
     reconcile_s: float = 30.0
     retention_s: float = 7 * 86_400.0
@@ -200,10 +201,12 @@ class Orchestrator:
         self._lives.clear()
 
     async def _end_drains(self, received: Received) -> None:
-        """A partition whose batch came back empty has nothing left from the owner before."""
-        busy = {message.partition for message in received.messages}
-        for partition in [p for p in self._drains if p not in busy]:
-            await self._drains.pop(partition).end()
+        """Go on as usual where nothing is left from the owner before."""
+        seen = Counter(message.partition for message in received.messages)
+        for partition, drain in list(self._drains.items()):
+            if drain.over(seen[partition], self.options.batch):
+                del self._drains[partition]
+                await drain.end()
 
     async def _notice(self, received: Received) -> None:
         """Report what a partition lost; trust nothing in memory after that."""

@@ -11,6 +11,8 @@ from stagewright.ports.message_bus import InboxMessage
 from stagewright.ports.system import IClock
 
 TRIES = 3
+MESSAGES = 4_096
+"""A drain ends after so many: what comes later was never seen by the owner before."""
 _DAY_S = 86_400.0
 
 
@@ -22,6 +24,7 @@ class Takeover:
         self._clock = clock
         self.partition = partition
         self.careful = False
+        self._left = MESSAGES
 
     @property
     def _mark(self) -> str:
@@ -37,6 +40,11 @@ class Takeover:
         """Count a try of this message; whether it has used them up."""
         key = f"try:{message.partition}:{message.position}"
         return await self._kv.increment(key, 1, _DAY_S, self._clock.now_ms()) > TRIES
+
+    def over(self, messages: int, limit: int) -> bool:
+        """Whether a batch of so many messages, of at most `limit`, was the last of the drain."""
+        self._left -= messages
+        return messages < limit or self._left <= 0
 
     async def end(self) -> None:
         """The drain came to its end."""
