@@ -9,6 +9,7 @@ import pytest
 from stagewright.adapters.memory import open_backend
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.harness import Harness
+from stagewright.testing.contracts.task_queue import TaskQueueContract
 from stagewright.testing.contracts.workflow_store import WorkflowStoreContract
 
 
@@ -19,4 +20,8 @@ async def harness(clock: VirtualClock) -> AsyncIterator[Harness]:
 
 
 class TestWorkflowStore(WorkflowStoreContract):
+    pass
+
+
+class TestTaskQueue(TaskQueueContract):
     pass

@@ -11,6 +11,7 @@ import pytest
 from stagewright.adapters import redis
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.harness import OPTIONS, Harness
+from stagewright.testing.contracts.task_queue import TaskQueueContract
 from stagewright.testing.contracts.workflow_store import WorkflowStoreContract
 from stagewright.testing.servers import RedisServer
 
@@ -32,4 +33,8 @@ async def harness(clock: VirtualClock, server: RedisServer) -> AsyncIterator[Har
 
 
 class TestWorkflowStore(WorkflowStoreContract):
+    pass
+
+
+class TestTaskQueue(TaskQueueContract):
     pass

@@ -10,6 +10,7 @@ import pytest
 from stagewright.adapters import sqlite
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.harness import Harness
+from stagewright.testing.contracts.task_queue import TaskQueueContract
 from stagewright.testing.contracts.workflow_store import WorkflowStoreContract
 
 
@@ -21,4 +22,8 @@ async def harness(clock: VirtualClock, tmp_path: Path) -> AsyncIterator[Harness]
 
 
 class TestWorkflowStore(WorkflowStoreContract):
+    pass
+
+
+class TestTaskQueue(TaskQueueContract):
     pass
