@@ -7,18 +7,35 @@ A definition says *what may happen*. `stagewright.domain.checks` says whether it
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+)
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 Outcome = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Semver = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$")]
 AgentRequirement = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}@\^\d+(\.\d+)?$")]
 Seconds = Annotated[float, Field(gt=0, le=10 * 366 * 86_400)]
-Priority = Annotated[int, Field(ge=0, le=3)]
+
+
+def _number_of_priority(value: object) -> object:
+    """`P1` is another way to write 1."""
+    return int(value[1]) if isinstance(value, str) and re.fullmatch(r"P[0-3]", value) else value
+
+
+Priority = Annotated[int, BeforeValidator(_number_of_priority), Field(ge=0, le=3)]
+"""0 (most urgent) to 3, also written P0 to P3."""
 
 OK, FAILED, INVALID, TIMEOUT, EXHAUSTED = "ok", "failed", "invalid", "timeout", "exhausted"
 APPROVED, REJECTED = "approved", "rejected"
@@ -100,7 +117,10 @@ class ParallelStage(_Stage):
 
 
 class ApprovalStage(_Stage):
-    """A decision by people; ends as `approved`, `rejected` or `timeout`."""
+    """A decision by people; ends as `approved`, `rejected` or `timeout`.
+
+    An approver is a person's name, `group:NAME` for any member of a group, or `*` for anyone.
+    """
 
     kind: Literal["approval"]
     approvers: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field(min_length=1)

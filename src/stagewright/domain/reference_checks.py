@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from stagewright.domain.definition import AgentStage, ApprovalStage, Stage, WaitStage
@@ -10,6 +11,7 @@ from stagewright.domain.errors import Problem, ReferenceInvalid, listing
 from stagewright.domain.known_schemas import root_schema
 from stagewright.domain.schemas import accepts_null, at_path, missing_field
 from stagewright.domain.subject import Check, Subject
+from stagewright.domain.suggestions import closest
 from stagewright.domain.wiring import Reference, leaves, parse_reference
 
 
@@ -47,11 +49,12 @@ def uses_of(stage: Stage) -> Iterator[Use]:
     """The references of one stage, as far as they can be read."""
     for keyword, template in _templates(stage):
         try:
-            found = [(inner, parse_reference(text)) for inner, text in leaves(template)]
+            found = list(leaves(template))
         except ReferenceInvalid:
-            return
-        for inner, reference in found:
-            yield Use(stage, keyword, inner, reference)
+            continue
+        for inner, text in found:
+            with suppress(ReferenceInvalid):
+                yield Use(stage, keyword, inner, parse_reference(text))
 
 
 def broken_references(subject: Subject) -> Iterator[Problem]:
@@ -79,8 +82,9 @@ def unknown_references(subject: Subject) -> Iterator[Problem]:
         source = use.reference.stage
         if source is None or _visible(subject, use.stage.name, source):
             continue
-        message = f"Reference {str(use.reference)!r} names {_unseen(subject, use, source)}"
-        yield subject.problem(use.stage.name, message, _seen_instead(subject, source), use.place)
+        found, remedy = _unseen(subject, use.stage.name, source)
+        message = f"Reference {str(use.reference)!r} names stage {source!r}, which {found}"
+        yield subject.problem(use.stage.name, message, remedy, use.place)
 
 
 def _visible(subject: Subject, reader: str, source: str) -> bool:
@@ -89,19 +93,14 @@ def _visible(subject: Subject, reader: str, source: str) -> bool:
     return any(source in stages for stages in seen)
 
 
-def _unseen(subject: Subject, use: Use, source: str) -> str:
+def _unseen(subject: Subject, reader: str, source: str) -> tuple[str, str]:
+    """Why the reader does not see the source, and the remedy."""
     if source in subject.stages:
-        return f"stage {source!r}, which is inside another branch."
-    flows = [subject.homes[name] for name in subject.enclosing(use.stage.name)]
-    known = {name for flow in flows for name in flow.stages}
-    return f"stage {source!r}, which does not exist. Known: {listing(known)}."
-
-
-def _seen_instead(subject: Subject, source: str) -> str:
-    if source not in subject.stages:
-        return "Use one of these names."
-    region = subject.homes[source].region
-    return f"Read the group: stages.{region.group}.output.{region.branch}.output."
+        region = subject.homes[source].region
+        remedy = f"Read the group: stages.{region.group}.output.{region.branch}.output."
+        return "is inside another branch.", remedy
+    known = {name for seen in subject.enclosing(reader) for name in subject.homes[seen].stages}
+    return f"does not exist. Known: {listing(known)}.", closest(source, known)
 
 
 def missing_fields(subject: Subject) -> Iterator[Problem]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from stagewright.domain.definition import COMPLETE, FAILURES, OK, TARGETS, Stage
 from stagewright.domain.errors import Problem, listing
 from stagewright.domain.flow import possible_outcomes
 from stagewright.domain.routes import routes, rule_outcomes
 from stagewright.domain.subject import Check, Subject
+from stagewright.domain.suggestions import closest
 
 
 def duplicate_names(subject: Subject) -> Iterator[Problem]:
@@ -59,12 +59,6 @@ def _unknown_target(subject: Subject, stage: Stage, outcome: str, known: set[str
     )
     message = f"Outcome {outcome!r} leads to {target!r}, which {what}. Known: {listing(known)}."
     return subject.problem(stage.name, message, remedy, f"on.{outcome}")
-
-
-def closest(word: str, known: Iterable[str]) -> str:
-    """A remedy for a misspelt name."""
-    near = difflib.get_close_matches(word, sorted(known), n=1)
-    return f"Did you mean {near[0]!r}?" if near else "Use one of these names."
 
 
 def unreachable_stages(subject: Subject) -> Iterator[Problem]:
