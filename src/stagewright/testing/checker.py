@@ -1,8 +1,8 @@
 """An independent judge of a run: reads only what was stored and what the agents noted themselves.
 
-It knows nothing of how the run went. It is told which workflows were acknowledged, and is given each
-one's log, snapshot and outputs, and the journals in which agents noted every execution before they
-answered. From these it says what is wrong.
+It knows nothing of how the run went. It is told which workflows were acknowledged, and is given
+each one's log, snapshot and outputs, and the journals in which agents noted every execution before
+they answered. From these it says what is wrong.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import orjson
 import pytest
@@ -55,20 +56,20 @@ def with_snapshot_of_log(item: Evidence, log: list[bytes]) -> Evidence:
     return replace(item, log=log, snapshot=encode_state(state))
 
 
-def test_a_clean_run_is_acquitted(clean, journal):
+def test_a_clean_run_is_acquitted(clean: Evidence, journal: list[Execution]) -> None:
     assert judge([WORKFLOW], [clean], journal) == []
 
 
-def test_a_lost_workflow_is_found(journal):
+def test_a_lost_workflow_is_found(journal: list[Execution]) -> None:
     assert "is lost" in judge([WORKFLOW], [], journal)[0]
 
 
-def test_a_gap_in_the_numbers_is_found(clean, journal):
+def test_a_gap_in_the_numbers_is_found(clean: Evidence, journal: list[Execution]) -> None:
     gapped = replace(clean, log=[clean.log[0], clean.log[2]])
     assert any("numbered [1, 3]" in v for v in judge([WORKFLOW], [gapped], journal))
 
 
-def test_a_step_applied_twice_is_found(clean, journal):
+def test_a_step_applied_twice_is_found(clean: Evidence, journal: list[Execution]) -> None:
     third = decode_step(clean.log[2])
     again = encode_step(replace(third, n=4))
     doubled = with_snapshot_of_log(clean, [*clean.log, again])
@@ -77,27 +78,27 @@ def test_a_step_applied_twice_is_found(clean, journal):
     assert any("ship visit 1 completed 2 times" in v for v in violations)
 
 
-def test_a_result_applied_in_two_steps_is_found(clean, journal):
+def test_a_result_applied_in_two_steps_is_found(clean: Evidence, journal: list[Execution]) -> None:
     other = encode_step(replace(decode_step(clean.log[2]), n=4, id="other"))
     doubled = with_snapshot_of_log(clean, [*clean.log, other])
     assert any("was applied 2 times" in v for v in judge([WORKFLOW], [doubled], journal))
 
 
-def test_a_snapshot_of_another_history_is_found(clean, journal):
+def test_a_snapshot_of_another_history_is_found(clean: Evidence, journal: list[Execution]) -> None:
     strange = replace(clean, snapshot=clean.snapshot.replace(b'"step":3', b'"step":4'))
     assert any("not the fold" in v for v in judge([WORKFLOW], [strange], journal))
 
 
-def test_a_workflow_that_never_ended_is_found(clean, journal):
+def test_a_workflow_that_never_ended_is_found(clean: Evidence, journal: list[Execution]) -> None:
     stuck = with_snapshot_of_log(clean, list(clean.log[:2]))
     assert any("has not ended" in v for v in judge([WORKFLOW], [stuck], journal))
 
 
-def test_an_output_that_no_agent_gave_is_found(clean, journal):
+def test_an_output_that_no_agent_gave_is_found(clean: Evidence, journal: list[Execution]) -> None:
     assert any("no agent gave" in v for v in judge([WORKFLOW], [clean], journal[:1]))
 
 
-def test_a_journal_line_that_was_cut_off_is_left_out(tmp_path):
+def test_a_journal_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
     whole = {"workflow_id": WORKFLOW, "stage": "build", "visit": 1, "output": {"b": 1, "a": 2}}
     path = tmp_path / "agent.jsonl"
     path.write_bytes(orjson.dumps(whole) + b"\n" + orjson.dumps(whole)[:20])
