@@ -9,6 +9,7 @@ import pytest
 from stagewright.adapters.memory import open_backend
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.harness import Harness
+from stagewright.testing.contracts.message_bus import MessageBusContract
 from stagewright.testing.contracts.task_queue import TaskQueueContract
 from stagewright.testing.contracts.workflow_store import WorkflowStoreContract
 
@@ -24,4 +25,8 @@ class TestWorkflowStore(WorkflowStoreContract):
 
 
 class TestTaskQueue(TaskQueueContract):
+    pass
+
+
+class TestMessageBus(MessageBusContract):
     pass

@@ -11,6 +11,7 @@ import pytest
 from stagewright.adapters import redis
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.harness import OPTIONS, Harness
+from stagewright.testing.contracts.message_bus import MessageBusContract
 from stagewright.testing.contracts.task_queue import TaskQueueContract
 from stagewright.testing.contracts.workflow_store import WorkflowStoreContract
 from stagewright.testing.servers import RedisServer
@@ -37,4 +38,8 @@ class TestWorkflowStore(WorkflowStoreContract):
 
 
 class TestTaskQueue(TaskQueueContract):
+    pass
+
+
+class TestMessageBus(MessageBusContract):
     pass

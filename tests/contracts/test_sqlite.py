@@ -10,6 +10,7 @@ import pytest
 from stagewright.adapters import sqlite
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.harness import Harness
+from stagewright.testing.contracts.message_bus import MessageBusContract
 from stagewright.testing.contracts.task_queue import TaskQueueContract
 from stagewright.testing.contracts.workflow_store import WorkflowStoreContract
 
@@ -26,4 +27,8 @@ class TestWorkflowStore(WorkflowStoreContract):
 
 
 class TestTaskQueue(TaskQueueContract):
+    pass
+
+
+class TestMessageBus(MessageBusContract):
     pass
