@@ -8,8 +8,12 @@ import pytest
 
 from stagewright.adapters.memory import open_backend
 from stagewright.testing.clock import VirtualClock
+from stagewright.testing.contracts.blob_store import BlobStoreContract
+from stagewright.testing.contracts.dead_letters import DeadLettersContract
 from stagewright.testing.contracts.harness import Harness
+from stagewright.testing.contracts.kv_store import KVStoreContract
 from stagewright.testing.contracts.message_bus import MessageBusContract
+from stagewright.testing.contracts.registry import RegistryContract
 from stagewright.testing.contracts.task_queue import TaskQueueContract
 from stagewright.testing.contracts.workflow_store import WorkflowStoreContract
 
@@ -29,4 +33,20 @@ class TestTaskQueue(TaskQueueContract):
 
 
 class TestMessageBus(MessageBusContract):
+    pass
+
+
+class TestKVStore(KVStoreContract):
+    pass
+
+
+class TestDeadLetters(DeadLettersContract):
+    pass
+
+
+class TestRegistry(RegistryContract):
+    pass
+
+
+class TestBlobStore(BlobStoreContract):
     pass
