@@ -26,7 +26,10 @@ class IDeadLetters(Protocol):
     async def list(
         self, workflow_id: str | None = None, after: str | None = None, limit: int = 50
     ) -> Sequence[DeadLetter]:
-        """Return letters, newest first (of one workflow when named), after a letter's id."""
+        """Return letters, newest first (of one workflow when named), after a letter's id.
+
+        Raise NotFound when the letter named by `after` is gone: list again from the newest one.
+        """
         ...
 
     async def read(self, letter_id: str) -> DeadLetter | None:

@@ -18,7 +18,10 @@ class Topic(Enum):
     INBOX = "inbox"
     """Durable, read by the partition's owner until a commit, acknowledge or reject deletes it."""
     NOTES = "notes"
-    """Durable: appended to the workflow's notes (the newest 1,000 are kept) and to the feed."""
+    """Durable: appended to the workflow's notes (the newest 1,000 are kept) and to the feed.
+
+    A note for a workflow that is unknown or forgotten is dropped.
+    """
     DELTAS = "deltas"
     """Ephemeral: whoever listens now."""
     WAKE = "wake"
@@ -125,7 +128,7 @@ class IMessageBus(Protocol):
         """Listen to an ephemeral topic (of one workflow only when named), from entering on.
 
         WAKE messages of commits carry the lane as body; of inboxes b"inbox". A listener that does
-        not keep up loses the oldest messages, never memory.
+        not keep up loses the oldest messages, never memory. Raise UsageError for a durable topic.
         """
         ...
 
@@ -136,7 +139,7 @@ class IMessageBus(Protocol):
 
         None starts at the oldest kept entry; "now" at the end. The order of one workflow's entries
         is kept. Raise CursorExpired when entries after the cursor were trimmed away or the
-        incarnation is another one.
+        incarnation is another one, CursorInvalid for what was never a cursor.
         """
         ...
 

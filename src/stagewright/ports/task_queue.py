@@ -156,7 +156,8 @@ class ITaskQueue(Protocol):
         """Put leased tasks back to the front of their lanes; False where the token is not current.
 
         `lost` counts one lost lease; a holder that hands work back does not lose it. A task of a
-        suspended workflow becomes `suspended` instead.
+        suspended workflow becomes `suspended` instead. The lease is over: its token can neither
+        extend, complete nor release any more.
         """
         ...
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import pytest
+
+from stagewright.domain.errors import NotFound
 from stagewright.ports.backend import Backend
 from stagewright.ports.dead_letters import DeadLetter
 from stagewright.testing.clock import VirtualClock
@@ -68,6 +71,14 @@ class DeadLettersContract:
                 after = page[-1].letter_id
             wanted = [each for each in letters if workflow_id in (None, each.workflow_id)]
             assert seen == wanted[::-1]
+
+    async def test_a_page_behind_a_letter_that_is_gone_is_refused(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        await kept(backend, clock, letter(1), letter(2))
+        await backend.dead_letters.discard(letter(2).letter_id)
+        with pytest.raises(NotFound, match="newest"):
+            await backend.dead_letters.list(after=letter(2).letter_id)
 
     async def test_a_letter_is_read_by_its_id(self, backend: Backend, clock: VirtualClock) -> None:
         binary = replace(letter(1), body=bytes(range(256)), reason="ünï \x01")
