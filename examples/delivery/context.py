@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Protocol
+
+
+class Feedback(Protocol):
+    """What an earlier round said; `output` is the reviewer's result as JSON."""
+
+    @property
+    def output(self) -> Any:
+        """The result of the stage that sent the work back, None if it gave none."""
 
 
 class Context(Protocol):
@@ -27,21 +34,21 @@ class Context(Protocol):
         """`workflow/stage/visit`: equal for all attempts at the same work."""
 
     @property
-    def feedback(self) -> Sequence[Mapping[str, Any]]:
-        """Results of earlier rounds: `{stage, visit, errors, output}`, oldest first."""
+    def feedback(self) -> Sequence[Feedback]:
+        """What earlier rounds said about the work, oldest first."""
 
     @property
     def cancelled(self) -> bool:
         """Whether the workflow no longer wants the result."""
 
-    async def log(self, text: str) -> None:
+    async def log(self, message: str) -> None:
         """Note a line in the log of the task."""
 
-    async def tool_call(self, name: str, args: Any) -> None:
-        """Note that a tool is about to be used."""
+    async def tool_call(self, name: str, arguments: Any = None) -> str:
+        """Note that a tool is about to be used; the id goes with the result."""
 
-    async def tool_result(self, name: str, result: Any) -> None:
+    async def tool_result(self, call: str, result: Any = None) -> None:
         """Note what a tool came to."""
 
-    async def artifact(self, name: str, content: Path | bytes) -> None:
+    async def artifact(self, name: str, content: bytes) -> Any:
         """Keep a file with the workflow."""

@@ -56,7 +56,7 @@ async def _run(
 
 
 async def _exercise(ctx: Context, probe: Probe, request: DeliveryRequest) -> Kept:
-    await ctx.tool_call("http", {"address": probe.address})
+    call = await ctx.tool_call("http", {"address": probe.address})
     await in_thread(exercise_endpoints, probe, request)
     await in_thread(exercise_manners, probe, request)
     kept: Kept = {}
@@ -66,7 +66,7 @@ async def _exercise(ctx: Context, probe: Probe, request: DeliveryRequest) -> Kep
         stored = await in_thread(exercise_resource, probe, resource)
         if stored is not None:
             kept[resource.name] = stored
-    await ctx.tool_result("http", {"checks": probe.checks, "findings": len(probe.findings)})
+    await ctx.tool_result(call, {"checks": probe.checks, "findings": len(probe.findings)})
     return kept
 
 

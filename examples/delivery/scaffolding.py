@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from anyio.to_thread import run_sync as in_thread
 
-from examples.delivery.context import Context
+from examples.delivery.context import Context, Feedback
 from examples.delivery.errors import ToolFailed
 from examples.delivery.places import attempt_folder
 from examples.delivery.rendering import Approach, render
@@ -51,12 +50,12 @@ async def scaffold(task: ScaffoldTask, ctx: Context) -> ScaffoldResult:
     )
 
 
-def earlier_findings(feedback: Iterable[Mapping[str, Any]]) -> list[Finding]:
+def earlier_findings(feedback: Iterable[Feedback]) -> list[Finding]:
     """All findings that reviewers of earlier rounds gave, oldest first."""
     return [
         Finding.model_validate(finding)
         for round_ in feedback
-        for finding in (round_.get("output") or {}).get("findings", ())
+        for finding in (round_.output or {}).get("findings", ())
     ]
 
 

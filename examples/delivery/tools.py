@@ -43,7 +43,7 @@ async def run_tool(ctx: Context, cwd: Path, module: str, *arguments: str) -> Com
     """
     if ctx.cancelled:
         raise DeliveryCancelled(f"the workflow was cancelled before {module}")
-    await ctx.tool_call(module, {"arguments": list(arguments)})
+    call = await ctx.tool_call(module, {"arguments": list(arguments)})
     started = time.monotonic()
     try:
         with anyio.fail_after(TOOL_LIMIT_S):
@@ -51,7 +51,7 @@ async def run_tool(ctx: Context, cwd: Path, module: str, *arguments: str) -> Com
     except TimeoutError as error:
         raise ToolFailed(module, f"no end after {TOOL_LIMIT_S:g} s") from error
     seconds = round(time.monotonic() - started, 2)
-    await ctx.tool_result(module, {"returncode": done.returncode, "duration_s": seconds})
+    await ctx.tool_result(call, {"returncode": done.returncode, "duration_s": seconds})
     return done
 
 

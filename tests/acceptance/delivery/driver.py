@@ -39,6 +39,15 @@ def shipped(name: str) -> DeliveryRequest:
     return read_request(REQUESTS / f"{name}.json")
 
 
+@dataclass(frozen=True)
+class Round:
+    """A reviewer's result, as an agent gets it as feedback."""
+
+    stage: str
+    visit: int
+    output: dict[str, Any]
+
+
 @dataclass
 class RecordingContext:
     """What an agent is given; keeps all that the agent reports."""
@@ -47,26 +56,27 @@ class RecordingContext:
     stage: str
     visit: int = 1
     attempt: int = 1
-    feedback: Sequence[Mapping[str, Any]] = ()
+    feedback: Sequence[Round] = ()
     cancelled: bool = False
     logged: list[str] = field(default_factory=list)
     tools: list[tuple[str, Any]] = field(default_factory=list)
-    artifacts: dict[str, Path | bytes] = field(default_factory=dict)
+    artifacts: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def idempotency_key(self) -> str:
         return f"{self.workflow_id}/{self.stage}/{self.visit}"
 
-    async def log(self, text: str) -> None:
-        self.logged.append(text)
+    async def log(self, message: str) -> None:
+        self.logged.append(message)
 
-    async def tool_call(self, name: str, args: Any) -> None:
-        self.tools.append((name, args))
+    async def tool_call(self, name: str, arguments: Any = None) -> str:
+        self.tools.append((name, arguments))
+        return f"call-{len(self.tools)}"
 
-    async def tool_result(self, name: str, result: Any) -> None:
-        self.tools.append((name, result))
+    async def tool_result(self, call: str, result: Any = None) -> None:
+        self.tools.append((call, result))
 
-    async def artifact(self, name: str, content: Path | bytes) -> None:
+    async def artifact(self, name: str, content: bytes) -> None:
         self.artifacts[name] = content
 
 
@@ -77,7 +87,7 @@ class Delivery:
     request: DeliveryRequest
     workflow_id: str = field(default_factory=lambda: f"p07-{uuid4().hex}")
     visits: dict[str, int] = field(default_factory=dict)
-    rounds: list[dict[str, Any]] = field(default_factory=list)
+    rounds: list[Round] = field(default_factory=list)
     workspace: Workspace | None = None
 
     def context(self, stage: str, **given: Any) -> RecordingContext:
@@ -140,8 +150,7 @@ class Delivery:
         """Keep `result` as feedback for the next round, in the form the engine gives it."""
         stage = "validation" if isinstance(result, ValidationResult) else "e2e"
         output = result.model_dump(mode="json")
-        visit = self.visits[stage]
-        self.rounds.append({"stage": stage, "visit": visit, "errors": [], "output": output})
+        self.rounds.append(Round(stage, self.visits[stage], output))
 
     def plant(self, commit: str, folder: Path, changes: Mapping[str, tuple[str, str]]) -> str:
         """A commit on top of `commit` in which each file has one text replaced by another."""

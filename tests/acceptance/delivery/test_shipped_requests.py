@@ -32,8 +32,8 @@ async def test_the_to_do_list_is_delivered_and_keeps_records() -> None:
 async def test_notes_need_a_second_round_because_of_their_letters() -> None:
     delivery = Delivery(shipped("notes-search"))
     deployed = await delivery.deliver()
-    assert [each["stage"] for each in delivery.rounds] == ["e2e"]
-    codes = {finding["code"] for finding in delivery.rounds[0]["output"]["findings"]}
+    assert [each.stage for each in delivery.rounds] == ["e2e"]
+    codes = {finding["code"] for finding in delivery.rounds[0].output["findings"]}
     assert codes == {"search-missed"}
     send(deployed.address, "POST", "/notes", {"title": "ÄPFEL", "body": "-"})
     found = send(deployed.address, "GET", "/notes?search=%C3%A4pfel").body
@@ -52,8 +52,8 @@ async def test_notes_in_plain_letters_need_no_second_round() -> None:
 async def test_the_contact_form_needs_a_second_round_because_of_its_rules() -> None:
     delivery = Delivery(shipped("contact-form"))
     deployed = await delivery.deliver()
-    assert [each["stage"] for each in delivery.rounds] == ["validation"]
-    first = delivery.rounds[0]["output"]
+    assert [each.stage for each in delivery.rounds] == ["validation"]
+    first = delivery.rounds[0].output
     assert first["coverage_percent"] < first["required_percent"] == 97
     refused = send(deployed.address, "POST", "/messages", {"name": "A", "email": "nobody"})
     assert refused.status == 422
