@@ -1,0 +1,1 @@
+SELECT status, count(*) FROM entries GROUP BY status

@@ -1,0 +1,1 @@
+UPDATE partitions SET commits = commits + ?2 WHERE number = ?1 RETURNING commits

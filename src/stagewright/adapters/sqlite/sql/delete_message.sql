@@ -1,0 +1,1 @@
+DELETE FROM inbox WHERE position = ?1 AND partition = ?2

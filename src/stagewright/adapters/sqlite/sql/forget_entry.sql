@@ -1,0 +1,1 @@
+DELETE FROM entries WHERE workflow_id = ?1

@@ -1,0 +1,1 @@
+DELETE FROM outputs WHERE workflow_id = ?1

@@ -1,0 +1,1 @@
+DELETE FROM timers WHERE workflow_id = ?1

@@ -1,0 +1,3 @@
+DELETE FROM records
+WHERE workflow_id = ?1 AND number IS NOT NULL
+    AND place <= (SELECT value FROM meta WHERE name = 'trimmed')

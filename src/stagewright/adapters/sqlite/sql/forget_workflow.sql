@@ -1,0 +1,1 @@
+DELETE FROM workflows WHERE workflow_id = ?1 AND step_id = ?2

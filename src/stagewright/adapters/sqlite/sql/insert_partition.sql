@@ -1,0 +1,1 @@
+INSERT INTO partitions (number) VALUES (?1)

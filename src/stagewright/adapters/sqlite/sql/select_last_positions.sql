@@ -1,0 +1,1 @@
+SELECT partition, max(position) FROM inbox GROUP BY partition

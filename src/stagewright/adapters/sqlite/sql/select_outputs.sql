@@ -1,0 +1,1 @@
+SELECT key, body FROM outputs WHERE workflow_id = ?1

@@ -1,0 +1,1 @@
+SELECT number, commits FROM partitions ORDER BY number

@@ -1,0 +1,3 @@
+SELECT place FROM tasks
+WHERE state = 'queued' AND partition = ?1 AND lane = ?2 AND priority = ?3 AND place < ?4
+ORDER BY place

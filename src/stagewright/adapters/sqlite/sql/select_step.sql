@@ -1,0 +1,1 @@
+SELECT step_id FROM workflows WHERE workflow_id = ?1

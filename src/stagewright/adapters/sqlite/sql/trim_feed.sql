@@ -1,0 +1,1 @@
+DELETE FROM records WHERE place > ?1 AND place <= ?2 AND number IS NULL

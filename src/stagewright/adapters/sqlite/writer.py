@@ -1,0 +1,166 @@
+"""The one thread that writes, with group commit.
+
+Requests that arrive while a transaction runs are applied together in the next one, each inside a
+savepoint, so that one that fails spares the others. A request is answered only after COMMIT has
+returned: with `synchronous=FULL` its changes are then on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from copy import copy
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+import apsw
+
+from stagewright.adapters.sqlite import failures
+from stagewright.adapters.sqlite.connection import Session
+from stagewright.adapters.sqlite.transaction import Transaction
+from stagewright.domain.errors import StagewrightError, StoreFailed
+
+GROUP_LIMIT = 256
+
+T = TypeVar("T")
+Work = Callable[[Transaction], T]
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    work: Work[Any]
+    answer: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: BaseException
+
+
+class Writer:
+    """Runs work on the writing connection. Belongs to the event loop that made it."""
+
+    def __init__(self, session: Session, partitions: int) -> None:
+        self._session, self._transaction = session, Transaction(session, partitions)
+        self._loop = asyncio.get_running_loop()
+        self._waiting: SimpleQueue[_Request | None] = SimpleQueue()
+        self._ended = self._loop.create_future()
+        self._closing = False
+        self.groups = 0
+        """Transactions so far."""
+        self.failure: Exception | None = None
+        """Why the newest transaction that wrote could not be committed, None when it was."""
+        self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
+        self._thread.start()
+
+    async def run(self, work: Work[T]) -> T:
+        """Run work in the next transaction; return its result once that is committed.
+
+        What the work raises is raised here, and then the work changed nothing. When the
+        transaction cannot be committed, all its requests raise StoreFailed or OutcomeUnknown.
+        """
+        if self._closing:
+            raise StoreFailed(self._session.path, "it was closed", remedy="Open it again.")
+        answer: asyncio.Future[T] = self._loop.create_future()
+        self._waiting.put(_Request(work, answer))
+        return await answer
+
+    async def close(self) -> None:
+        """Finish what was asked for, then close the connection."""
+        self._closing = True
+        self._waiting.put(None)
+        await asyncio.shield(self._ended)
+        self._thread.join()
+
+    def _run(self) -> None:
+        ending = False
+        while not ending:
+            group, ending = self._next_group()
+            if group:
+                self._commit(group)
+        with suppress(apsw.Error):
+            self._session.close()
+        self._tell(self._ended.set_result, None)
+
+    def _next_group(self) -> tuple[list[_Request], bool]:
+        """Wait for a request; return it with all that came meanwhile, and whether to end."""
+        group: list[_Request] = []
+        request = self._waiting.get()
+        while request is not None:
+            group.append(request)
+            if len(group) == GROUP_LIMIT:
+                return group, False
+            try:
+                request = self._waiting.get_nowait()
+            except Empty:
+                return group, False
+        return group, True
+
+    def _commit(self, group: list[_Request]) -> None:
+        transaction, db = self._transaction, self._session.db
+        transaction.effects, changed = [], db.total_changes()
+        outcomes: list[Any] = []
+        failure: Exception | None
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            outcomes = [self._apply(request) for request in group]
+            transaction.save_numbers()
+            failure = self._end(db)
+        except apsw.Error as error:
+            failure = failures.translated(error, self._session.path)
+        except Exception as error:  # noqa: BLE001  # the thread must live, and every caller be told
+            failure = error
+        if failure is not None:
+            with suppress(apsw.Error):
+                db.execute("ROLLBACK")
+            outcomes, transaction.effects = [_Failure(copy(failure)) for _ in group], []
+        if failure is not None or db.total_changes() != changed:
+            self.failure = failure
+        self.groups += 1
+        self._tell(_deliver, transaction.effects, group, outcomes)
+
+    def _end(self, db: apsw.Connection) -> StagewrightError | None:
+        try:
+            db.execute("COMMIT")
+        except apsw.Error as error:
+            return failures.of_commit(error, self._session.path)
+        return None
+
+    def _apply(self, request: _Request) -> Any:
+        """Run one request's work; a failure is its outcome, unless it ended the transaction."""
+        transaction, db = self._transaction, self._session.db
+        effects = len(transaction.effects)
+        db.execute("SAVEPOINT request")
+        try:
+            outcome = request.work(transaction)
+        except Exception as error:
+            if not db.in_transaction:
+                raise
+            db.execute("ROLLBACK TO request")
+            del transaction.effects[effects:]
+            outcome = _Failure(error)
+        db.execute("RELEASE request")
+        return outcome
+
+    def _tell(self, call: Callable[..., object], *values: Any) -> None:
+        with suppress(RuntimeError):  # the loop was closed: nobody is left to be told
+            self._loop.call_soon_threadsafe(call, *values)
+
+
+def _deliver(
+    effects: list[tuple[Callable[..., None], tuple[Any, ...]]],
+    group: list[_Request],
+    outcomes: list[Any],
+) -> None:
+    for effect, values in effects:
+        effect(*values)
+    for request, outcome in zip(group, outcomes, strict=True):
+        if request.answer.done():  # whoever asked was cancelled
+            continue
+        if isinstance(outcome, _Failure):
+            request.answer.set_exception(outcome.error)
+        else:
+            request.answer.set_result(outcome)
