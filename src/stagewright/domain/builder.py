@@ -194,6 +194,7 @@ class Workflow:
         priority: int | str | None = None,
     ) -> None:
         self.name = name
+        self.version = version or "1.0.0"
         self.stages: tuple[StageBuilder, ...] = tuple(map(as_stage, stages))
         self._input = input
         self._fields = {

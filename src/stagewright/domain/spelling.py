@@ -88,21 +88,28 @@ def _key(key: object, place: str) -> str:
 def _scalar(value: Any, place: str) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
-    finite = not isinstance(value, float) or math.isfinite(value)
-    if value is None or (isinstance(value, str | bool | int | float) and finite):
-        return value
-    raise Unwritable(place, value, "Use JSON values, pydantic models and references.")
+    if not _is_json(value):
+        raise Unwritable(place, value, "Use JSON values, pydantic models and references.")
+    return value
+
+
+def _is_json(value: object) -> bool:
+    """Whether a scalar survives JSON: finite, of 64 bits, and made of whole characters."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, str):
+        return not any("\ud800" <= character <= "\udfff" for character in value)
+    return value is None or (isinstance(value, int) and -(2**63) <= value < 2**64)
 
 
 def schema_of(source: Any, place: str) -> dict[str, Any]:
     """The JSON Schema of a pydantic model or another type; a schema is taken as it is."""
-    if isinstance(source, dict):
-        return source
     try:
-        return TypeAdapter(source).json_schema()
+        schema = source if isinstance(source, dict) else TypeAdapter(source).json_schema()
     except PydanticUserError as error:
         remedy = "Use a pydantic model, another type that pydantic knows, or a JSON Schema."
         raise Unwritable(place, source, remedy) from error
+    return {key: input_template(value, place) for key, value in schema.items()}
 
 
 def requirement_of(agent: str | HasContract) -> str:
