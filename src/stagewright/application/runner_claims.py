@@ -1,0 +1,141 @@
+"""Hands in results and claims tasks: one call for all that is ready, and for all that is free."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import structlog
+
+from stagewright.application.alarm import Alarm
+from stagewright.application.patience import FIRST_DELAY_S, MOST_DELAY_S, patiently
+from stagewright.application.runner_roster import Roster
+from stagewright.application.runner_run import Run
+from stagewright.domain.errors import StagewrightError
+from stagewright.ports.system import IClock
+from stagewright.ports.task_queue import (
+    Claim,
+    ClaimedTask,
+    Completed,
+    Completion,
+    ITaskQueue,
+    TaskLease,
+)
+
+log = structlog.get_logger(__name__)
+
+LOWEST_FIRST_EVERY = 16
+
+
+class Claims:
+    """The one who talks to the queue. While a call is under way, the next batch gathers."""
+
+    def __init__(  # noqa: PLR0913 - the ports and settings it works with
+        self,
+        queue: ITaskQueue,
+        clock: IClock,
+        roster: Roster,
+        holder: str,
+        *,
+        lease_s: float,
+        batch: int,
+        start: Callable[[ClaimedTask], None],
+        settled: Callable[[Run], None],
+    ) -> None:
+        self._queue, self._clock, self._roster = queue, clock, roster
+        self._holder, self._lease_s, self._batch = holder, lease_s, batch
+        self._start, self._settled = start, settled
+        self._ready: list[tuple[Run, bytes]] = []
+        self._hungry = True
+        self._open = True
+        self._calls = 0
+        self._delay_s = 0.0
+        self._alarm = Alarm(clock)
+        self.at_rest = asyncio.Event()
+        """Set while no call is under way and none is due."""
+        self.found = False
+        """Whether anything was claimed since somebody set this to False."""
+
+    def hint(self) -> None:
+        """There may be work."""
+        self._hungry = True
+        self._alarm.ring()
+
+    def hand_in(self, run: Run, result: bytes) -> None:
+        """Publish a result with the next call, and claim in its place."""
+        self._ready.append((run, result))
+        self._alarm.ring()
+
+    def close(self) -> None:
+        """Claim nothing more; results are still handed in."""
+        self._open = False
+
+    async def run(self) -> None:
+        """Call the queue whenever there is something to hand in, or to claim."""
+        while True:
+            self.at_rest.set()
+            await self._alarm.wait()
+            self.at_rest.clear()
+            while self._ready or self._hungry:
+                claim = self._claim()
+                if claim is None and not self._ready:
+                    break  # every place is taken; the next result claims in its place
+                await self._exchange(claim)
+
+    async def _exchange(self, claim: Claim | None) -> None:
+        ready, self._ready = self._ready[: self._batch], self._ready[self._batch :]
+        self._hungry = False
+        try:
+            answer = await self._call(ready, claim)
+        except StagewrightError as error:
+            self._ready[:0] = ready
+            self._hungry = True
+            await self._back_off(error)
+            return
+        self._delay_s = 0.0
+        for (run, _), accepted in zip(ready, answer.accepted, strict=True):
+            if not accepted:
+                log.info("result_not_wanted", task=run.claimed.task_id, token=run.claimed.token)
+            self._settled(run)
+        if self._open:
+            self._take(claim, answer.claimed)
+        else:
+            await self._give_back(answer.claimed)
+
+    def _claim(self) -> Claim | None:
+        """What can be taken on now; None when every place is taken."""
+        wants = self._roster.wants(self._batch) if self._open else ()
+        if not wants:
+            return None
+        lowest_first = self._calls % LOWEST_FIRST_EVERY == LOWEST_FIRST_EVERY - 1
+        return Claim(self._holder, wants, self._lease_s, lowest_first)
+
+    async def _call(self, ready: Sequence[tuple[Run, bytes]], claim: Claim | None) -> Completed:
+        now_ms = self._clock.now_ms()
+        self._calls += claim is not None
+        if ready:
+            results = [Completion(*run.key, result) for run, result in ready]
+            return await self._queue.complete(results, claim, now_ms)
+        assert claim is not None  # noqa: S101  # else nothing would be asked for
+        return Completed((), await self._queue.claim(claim, now_ms))
+
+    def _take(self, claim: Claim | None, claimed: Sequence[ClaimedTask]) -> None:
+        for task in claimed:
+            self._start(task)
+        if claimed and claim is not None:
+            self.found = True
+            # A want that was met in full may not have been all there is.
+            self._hungry = self._hungry or len(claimed) >= sum(want.slots for want in claim.wants)
+
+    async def _give_back(self, claimed: Sequence[ClaimedTask]) -> None:
+        """Return what was claimed while the runner was told to stop."""
+        leases = [TaskLease(task.task_id, task.token) for task in claimed]
+        if leases:
+            release = partial(self._queue.release, leases, lost=False, now_ms=self._clock.now_ms())
+            await patiently(self._clock, "giving tasks back", release)
+
+    async def _back_off(self, error: StagewrightError) -> None:
+        self._delay_s = min(max(self._delay_s * 2, FIRST_DELAY_S), MOST_DELAY_S)
+        log.warning("queue_unreachable", retry_in_s=self._delay_s, error=str(error))
+        await self._clock.sleep(self._delay_s)
