@@ -66,7 +66,7 @@ def load(
     """
     base = (folder or Path.cwd()).resolve()
     modules, documents = sort_out(targets, base)
-    imported = import_all(modules)
+    imported = import_all(modules, base)
     found = _unique([*_from_modules(imported.modules, base), *_from_yaml(documents, base)])
     if not found:
         raise _nothing(targets, modules, documents, base)

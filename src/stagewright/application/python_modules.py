@@ -74,16 +74,18 @@ class Imported:
     files: frozenset[Path]
 
 
-def import_all(wanted: Sequence[Importable]) -> Imported:
+def import_all(wanted: Sequence[Importable], base: Path) -> Imported:
     """Import the modules anew, with what they import beside them; raises LoadError.
 
-    When one of them fails, everything is as it was before.
+    They may also import what lies in `base`. When one of them fails, everything is as it was.
     """
-    roots = frozenset(one.root for one in wanted)
+    if not wanted:
+        return Imported((), frozenset())
+    roots = frozenset((base, *(one.root for one in wanted)))
     packages = frozenset(one.name.partition(".")[0] for one in wanted if one.file is None)
     scope = _Scope(roots, packages)
     with _fresh(scope), _bytecode_unwritten():
-        for root in sorted(roots):
+        for root in (base, *sorted(roots - {base})):
             _make_importable(root)
         modules = tuple(_import(one) for one in wanted)
     files = [
