@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -126,7 +127,10 @@ class Claims:
         if claimed and claim is not None:
             self.found = True
             # A want that was met in full may not have been all there is.
-            self._hungry = self._hungry or len(claimed) >= sum(want.slots for want in claim.wants)
+            taken = Counter(task.lane for task in claimed)
+            self._hungry = self._hungry or any(
+                sum(taken[lane] for lane in want.lanes) >= want.slots for want in claim.wants
+            )
 
     async def _give_back(self, claimed: Sequence[ClaimedTask]) -> None:
         """Return what was claimed while the runner was told to stop."""
