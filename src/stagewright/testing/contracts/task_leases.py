@@ -53,6 +53,18 @@ class ExtendContract:
         clock.set_ms(deadline_ms + 1)
         assert await extended(backend, clock, lease, 30) is None
 
+    async def test_leases_may_be_extended_very_often(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        await queued(backend, clock, task(ONE), task(TWO))
+        leases = [lease_of(found) for found in await backend.tasks.claim(claim(), clock.now_ms())]
+        for _ in range(150):
+            clock.set_ms(clock.now_ms() + 100)
+            assert None not in await backend.tasks.extend(leases[:1], 30, clock.now_ms())
+        ended = await received(backend, clock, later_s=20)
+        assert [record.task_id for record in ended.expired] == [leases[1].task_id]
+        assert len((await received(backend, clock, later_s=40)).expired) == 2
+
     async def test_a_lease_that_ran_out_but_that_nobody_took_is_renewed(
         self, backend: Backend, clock: VirtualClock
     ) -> None:
