@@ -21,7 +21,7 @@ class SeededIdentifiers:
         now_ms = self._clock.now_ms() if self._clock else 0
         tail = self._random.getrandbits(48)
         count = self._count
-        return f"{now_ms:012x}7{count & 0xFFF:03x}8{count >> 12 & 0xFFF:03x}{tail:012x}"
+        return f"{now_ms:012x}7{count >> 12 & 0xFFF:03x}8{count & 0xFFF:03x}{tail:012x}"
 
     def short(self) -> str:
         """Return 16 hex digits: a count, then chance."""
