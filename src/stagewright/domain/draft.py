@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from stagewright.domain.events import Event
 from stagewright.domain.evolve import NOTHING, evolve
 from stagewright.domain.outputs import Outputs
 from stagewright.domain.plan import Plan, StagePlan
+from stagewright.domain.records import record
 from stagewright.domain.workflow import Answer, StageRecord, WorkflowState
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Context:
     """What a decision may look at besides the state: nothing else."""
 
@@ -25,7 +26,7 @@ class Context:
     """A draw from [0, 1) for the one backoff that this decision may need."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decision:
     """What a message makes of a workflow: events, new outputs, and an answer or a remark."""
 
@@ -40,13 +41,29 @@ class Decision:
 class Draft:
     """Collects events and applies each at once, so that later choices see the newest state."""
 
-    __slots__ = ("answer", "context", "events", "new_outputs", "remark", "state", "transitions")
+    __slots__ = (
+        "answer",
+        "context",
+        "entering",
+        "entries",
+        "events",
+        "new_outputs",
+        "offered",
+        "remark",
+        "state",
+        "transitions",
+    )
 
     def __init__(self, context: Context, state: WorkflowState | None) -> None:
         self.context = context
         self.state = state
         self.events: list[Event] = []
         self.new_outputs: dict[str, bytes] = {}
+        self.offered: dict[str, bytes] = {}
+        """Outputs that are stored once their stage completes with them, and not when it is held."""
+        self.entries: list[tuple[str, str]] = []
+        """Stages to be entered, each with its source; the newest goes first."""
+        self.entering = False
         self.answer: Answer | None = None
         self.remark = ""
         self.transitions = 0
@@ -75,6 +92,16 @@ class Draft:
         """Keep a new output under its key."""
         self.new_outputs[key] = body
         self.context.outputs.add(key, body)
+
+    def offer(self, key: str, body: bytes) -> None:
+        """Let rules and later stages see an output that a stage may complete with."""
+        self.offered[key] = body
+        self.context.outputs.add(key, body)
+
+    def keep(self, key: str | None) -> None:
+        """Store what was offered under the key; what was stored before stays as it is."""
+        if key is not None and key in self.offered:
+            self.new_outputs[key] = self.offered[key]
 
     def plan_of(self, stage: str) -> StagePlan:
         """Return the compiled stage."""

@@ -7,16 +7,16 @@ drawn jitter. Nothing is asked again on replay, so a log replays to its snapshot
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
 import orjson
 
-from stagewright.domain.records import Codec, encode
+from stagewright.domain.records import Codec, encode, record
 from stagewright.domain.workflow import Answer, BranchEnd, Parked, Problem, StageRecord
 
 
-@dataclass(frozen=True)
+@record
 class WorkflowCreated:
     """A start was accepted. Its input is stored under the output key `input`."""
 
@@ -33,7 +33,7 @@ class WorkflowCreated:
     carried: Mapping[str, StageRecord] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@record
 class TaskAssigned:
     """A task was put into a lane. The first attempt of a visit is the entry into the stage."""
 
@@ -51,7 +51,7 @@ class TaskAssigned:
     """A person asked for it: the counts of failures and repairs start again."""
 
 
-@dataclass(frozen=True)
+@record
 class StageComplete:
     """A stage ended with an outcome, and where that leads."""
 
@@ -68,7 +68,7 @@ class StageComplete:
     usage: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@record
 class TaskFailed:
     """An attempt failed, timed out or lost its agent, and will be tried again."""
 
@@ -81,7 +81,7 @@ class TaskFailed:
     usage: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@record
 class ValidationFailed:
     """An attempt's result broke the contract; the agent gets it back with what was wrong."""
 
@@ -93,7 +93,7 @@ class ValidationFailed:
     usage: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@record
 class StageHeld:
     """A stage failed and waits for a person."""
 
@@ -108,7 +108,7 @@ class StageHeld:
     usage: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@record
 class GroupStarted:
     """A parallel stage was entered; its branches start in the same step."""
 
@@ -120,7 +120,7 @@ class GroupStarted:
     branches: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@record
 class BranchEnded:
     """A branch reached its end; the group expects one branch less."""
 
@@ -130,7 +130,7 @@ class BranchEnded:
     end: BranchEnd
 
 
-@dataclass(frozen=True)
+@record
 class BranchesCancelled:
     """The join was decided; branches no longer needed stop."""
 
@@ -141,7 +141,7 @@ class BranchesCancelled:
     """Stages that were active in them."""
 
 
-@dataclass(frozen=True)
+@record
 class ApprovalRequested:
     """People were asked to decide."""
 
@@ -157,7 +157,7 @@ class ApprovalRequested:
     at_ms: int | None = None
 
 
-@dataclass(frozen=True)
+@record
 class ApprovalVoted:
     """A person decided."""
 
@@ -170,7 +170,7 @@ class ApprovalVoted:
     data: Any = None
 
 
-@dataclass(frozen=True)
+@record
 class WaitStarted:
     """A wait stage was entered: for an instant, or for a signal perhaps until an instant."""
 
@@ -183,7 +183,7 @@ class WaitStarted:
     signal: str | None = None
 
 
-@dataclass(frozen=True)
+@record
 class SignalReceived:
     """A signal came; `kept` when nothing waited for it yet."""
 
@@ -193,7 +193,7 @@ class SignalReceived:
     kept: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class SignalTaken:
     """A kept signal met its wait."""
 
@@ -202,7 +202,7 @@ class SignalTaken:
     payload: str
 
 
-@dataclass(frozen=True)
+@record
 class MessageParked:
     """Something came while the workflow was paused; it is applied on resume."""
 
@@ -210,7 +210,7 @@ class MessageParked:
     parked: Parked
 
 
-@dataclass(frozen=True)
+@record
 class WorkflowPaused:
     """A person paused the workflow."""
 
@@ -219,7 +219,7 @@ class WorkflowPaused:
     reason: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class WorkflowResumed:
     """A person resumed the workflow; what was parked is applied in the same step."""
 
@@ -227,7 +227,7 @@ class WorkflowResumed:
     by: str
 
 
-@dataclass(frozen=True)
+@record
 class WorkflowCompleted:
     """The workflow reached `complete`."""
 
@@ -235,7 +235,7 @@ class WorkflowCompleted:
     output: str | None = None
 
 
-@dataclass(frozen=True)
+@record
 class WorkflowFailed:
     """The workflow reached `fail`, or its deadline."""
 
@@ -245,7 +245,7 @@ class WorkflowFailed:
     errors: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class WorkflowCancelled:
     """A person cancelled the workflow."""
 
@@ -278,7 +278,7 @@ Event = (
 )
 
 
-@dataclass(frozen=True)
+@record
 class StepRecord:
     """One step as logged: its number, unique id, instant, cause, and what happened."""
 

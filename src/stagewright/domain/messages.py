@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from stagewright.domain.ids import TaskId
+from stagewright.domain.records import record
 from stagewright.domain.workflow import Problem, StageRecord
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Result:
     """What an agent reported for a task it held a lease on, after validation."""
 
@@ -26,7 +27,7 @@ class Result:
     usage: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TimerFired:
     """An instant that the workflow waits for has come."""
 
@@ -34,7 +35,7 @@ class TimerFired:
     due_at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaskExpired:
     """A lease ran out for good: the deadline passed, or too many holders were lost."""
 
@@ -42,7 +43,7 @@ class TaskExpired:
     timed_out: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Start:
     """Create a workflow."""
 
@@ -60,7 +61,7 @@ class Start:
     carried_outputs: Mapping[str, bytes] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Signal:
     """Something outside happened."""
 
@@ -69,7 +70,7 @@ class Signal:
     payload: bytes = b"null"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decide:
     """A person approves or rejects what they were shown."""
 
@@ -84,7 +85,7 @@ class Decide:
     data: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PauseWorkflow:
     """Let nothing new begin until resumed."""
 
@@ -93,7 +94,7 @@ class PauseWorkflow:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ResumeWorkflow:
     """Go on, first with what was parked."""
 
@@ -101,7 +102,7 @@ class ResumeWorkflow:
     by: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CancelWorkflow:
     """End the workflow now."""
 
@@ -110,7 +111,7 @@ class CancelWorkflow:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RetryStage:
     """Dispatch a held stage again, in place."""
 
@@ -119,7 +120,7 @@ class RetryStage:
     stage: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HoldStage:
     """Take a stage out of service after steps of its workflow crashed their process."""
 

@@ -7,9 +7,9 @@ and a field added later with a default leaves older records as they were.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
 import orjson
 
@@ -17,6 +17,15 @@ _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
 
 Decoder = Callable[[Any], Any]
 T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True)
+def record(cls: type[T]) -> type[T]:
+    """Make a value class: frozen for the type checker, plain at run time.
+
+    A constructor that freezes pays for each field; on the hottest path that was a third of a step.
+    """
+    return dataclass(cls)
 
 
 def encode(value: Any) -> bytes:

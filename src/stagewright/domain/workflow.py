@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from stagewright.domain.records import kept
+from stagewright.domain.records import kept, record
 
 SCHEMA = 1
 COMMANDS_KEPT = 128
 SIGNALS_KEPT = 64
 INPUT_KEY = "input"
+QUARANTINED = "quarantined"
+"""Outcome of a held stage whose message could not be applied at all."""
 
 Problem = Mapping[str, Any]
 """An error as agents and validators report it: `type`, `message`, perhaps `path` and more."""
@@ -38,7 +40,7 @@ _TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 
 @kept
-@dataclass(frozen=True)
+@record
 class StageRecord:
     """What has become of a stage so far; counts belong to its newest visit."""
 
@@ -61,7 +63,7 @@ class StageRecord:
     """`ended_step` of the visit before: what completed since then is feedback."""
 
 
-@dataclass(frozen=True)
+@record
 class TaskWait:
     """An agent has been asked: its task is queued, leased or about to be reported."""
 
@@ -75,7 +77,7 @@ class TaskWait:
     repair: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class RetryWait:
     """The next attempt is due at `at_ms`."""
 
@@ -85,9 +87,11 @@ class RetryWait:
     since_ms: int
     at_ms: int
     reason: str
+    repair: tuple[Problem, ...] = ()
+    """What the attempt that failed was to repair: the next one has to as well."""
 
 
-@dataclass(frozen=True)
+@record
 class Vote:
     """One person's decision on an approval."""
 
@@ -98,7 +102,7 @@ class Vote:
     data: Any = None
 
 
-@dataclass(frozen=True)
+@record
 class ApprovalWait:
     """People have been asked."""
 
@@ -114,7 +118,7 @@ class ApprovalWait:
     votes: tuple[Vote, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class TimerWait:
     """An instant is awaited."""
 
@@ -124,7 +128,7 @@ class TimerWait:
     at_ms: int
 
 
-@dataclass(frozen=True)
+@record
 class SignalWait:
     """A named signal is awaited, perhaps only until `at_ms`."""
 
@@ -135,7 +139,7 @@ class SignalWait:
     at_ms: int | None
 
 
-@dataclass(frozen=True)
+@record
 class BranchEnd:
     """How a branch ended: `ok` or `failed`, and its last stage's output key."""
 
@@ -143,7 +147,7 @@ class BranchEnd:
     output: str | None
 
 
-@dataclass(frozen=True)
+@record
 class GroupWait:
     """Branches run; `expected` shrinks with each that ends or is no longer needed."""
 
@@ -154,7 +158,7 @@ class GroupWait:
     ended: Mapping[str, BranchEnd] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@record
 class HeldWait:
     """The failure policy `hold` (or quarantine) waits for a person."""
 
@@ -168,7 +172,7 @@ class HeldWait:
 Awaiting = TaskWait | RetryWait | ApprovalWait | TimerWait | SignalWait | GroupWait | HeldWait
 
 
-@dataclass(frozen=True)
+@record
 class KeptSignal:
     """A signal that came before its wait."""
 
@@ -177,7 +181,7 @@ class KeptSignal:
     """Output key."""
 
 
-@dataclass(frozen=True)
+@record
 class Parked:
     """A result or timer that came while the workflow was paused; applied on resume."""
 
@@ -188,7 +192,7 @@ class Parked:
     body: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@record
 class Pause:
     """Who paused a workflow, when, and what it did before."""
 
@@ -197,7 +201,7 @@ class Pause:
     reason: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class Ending:
     """Why a workflow ended, and what it gave."""
 
@@ -208,7 +212,7 @@ class Ending:
     by: str | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Answer:
     """What a command was told; kept so that a repeated command gets the same answer."""
 
@@ -218,7 +222,7 @@ class Answer:
     detail: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class WorkflowState:
     """One execution of a definition. Never changed: `evolve` returns the next one."""
 
