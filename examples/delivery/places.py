@@ -38,9 +38,14 @@ def repository_path(home: Path, name: str) -> Path:
     return home / "repositories" / f"{name}.git"
 
 
+def deployments_path(home: Path) -> Path:
+    """Where all services are deployed."""
+    return home / "deployed"
+
+
 def deployment_path(home: Path, name: str) -> Path:
     """Where the service `name` is deployed."""
-    return home / "deployed" / name
+    return deployments_path(home) / name
 
 
 def short_id(workflow_id: str) -> str:

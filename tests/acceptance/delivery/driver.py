@@ -165,6 +165,20 @@ class Delivery:
         return planted
 
 
+@dataclass(frozen=True)
+class Built:
+    """A service that passed its reviews."""
+
+    delivery: Delivery
+    commit: str
+
+    def with_defect(self, folder: Path, **changes: tuple[str, str]) -> str:
+        """A commit with a defect; keywords are files of the package, without `.py`."""
+        package = self.delivery.request.package
+        files = {f"{package}/{name}.py": change for name, change in changes.items()}
+        return self.delivery.plant(self.commit, folder, files)
+
+
 def stop_services(home: Path) -> None:
     for folder in services.folders_with_services(home):
         services.stop(folder)
