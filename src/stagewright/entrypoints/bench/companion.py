@@ -9,6 +9,7 @@ import sys
 import uvloop
 
 from stagewright.entrypoints.bench.processes import READY, bench_runner
+from stagewright.entrypoints.collector import relax_collector
 from stagewright.entrypoints.container import Container, opened
 from stagewright.entrypoints.logging import configure_logging
 from stagewright.entrypoints.settings import load_settings
@@ -42,6 +43,7 @@ async def _run(role: str) -> None:
     for end in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(end, stopped.set)
     async with opened(settings) as container:
+        relax_collector()
         duty = _orchestrate if role == "orchestrator" else _serve_agents
         await duty(container, stopped)
 

@@ -33,7 +33,9 @@ class Companion:
 
 
 @asynccontextmanager
-async def companions(settings: Settings, agent_processes: int) -> AsyncIterator[Sequence[Companion]]:
+async def companions(
+    settings: Settings, agent_processes: int
+) -> AsyncIterator[Sequence[Companion]]:
     """Start an orchestrator and agents in processes of their own; end them afterwards."""
     roles = ["orchestrator", *(f"agents-{n + 1}" for n in range(agent_processes))]
     async with AsyncExitStack() as stack:

@@ -21,6 +21,7 @@ from stagewright.entrypoints.bench.job import AGENTS, STAGES, definition, parcel
 from stagewright.entrypoints.bench.measure import cpu_s, median, peak_rss_bytes, percentile
 from stagewright.entrypoints.bench.processes import Companion, companions, embedded
 from stagewright.entrypoints.bench.server import ServerClock, server_clock
+from stagewright.entrypoints.collector import relax_collector
 from stagewright.entrypoints.container import Container, opened
 from stagewright.entrypoints.settings import Settings
 from stagewright.ports.control import RegisterRequest, StartRequest
@@ -71,6 +72,7 @@ async def run_bench(settings: Settings, options: BenchOptions) -> BenchReport:
     """Measure; raises BenchFailed when a workflow of the sample does not replay."""
     settings = settings.model_copy(update={"namespace": f"bench{os.getpid()}"})
     async with opened(settings) as container, server_clock(settings) as server:
+        relax_collector()
         bench = _Bench(container, server, options)
         await bench.prepare()
         async with bench.staffed(settings):
