@@ -47,6 +47,16 @@ def configure_logging(
     )
 
 
+def quiet_unless_configured() -> None:
+    """Write warnings and errors alone, unless the program has said what it wants."""
+    if not structlog.is_configured():
+        structlog.configure(
+            processors=[*_shared(), *_pretty(sys.stderr)],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        )
+
+
 def _shared() -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,

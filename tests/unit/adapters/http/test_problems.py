@@ -20,7 +20,7 @@ SAMPLES: list[e.StagewrightError] = [
     e.Refused("too late", subject="p01-1"),
     e.AlreadyDecided("decided"),
     e.Fenced("p01-1/build/1/1", token=4),
-    e.Owned("state.db", pid=3, address="http://127.0.0.1:1"),
+    e.OwnedElsewhere("state.db", pid=3, address="http://127.0.0.1:1"),
     e.ValidationFailed("bad", problems=["a: no", "b: no"]),
     e.EnvelopeInvalid(problems=["stage: missing"]),
     e.ReferenceInvalid("stages.x", "unknown"),
@@ -31,6 +31,7 @@ SAMPLES: list[e.StagewrightError] = [
     e.LoadError("hello.py", "empty"),
     e.Unreachable("redis", "refused"),
     e.OutcomeUnknown("redis", "reset"),
+    e.StoreFailed("state.db", "the disk is full"),
     e.DurabilityLost(3, seen=9, found=7),
     e.TimedOut("waiting", after_s=3.0),
 ]

@@ -1,0 +1,42 @@
+"""What happens in all workflows, as it happens."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from stagewright.ports.message_bus import FeedEntry, IMessageBus
+
+_PAGE = 200
+_WAIT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One event of one workflow."""
+
+    workflow_id: str
+    at_ms: int
+    event: Mapping[str, Any]
+
+
+async def happenings(bus: IMessageBus) -> AsyncIterator[Happening]:
+    """Yield every event from now on."""
+    _, cursor = await bus.replay("now", 0)
+    while True:
+        entries, cursor = await bus.replay(cursor, _PAGE, _WAIT_S)
+        for entry in entries:
+            for happening in _of_entry(entry):
+                yield happening
+
+
+def _of_entry(entry: FeedEntry) -> list[Happening]:
+    if entry.kind != "step":
+        return []
+    record = orjson.loads(entry.body)
+    return [
+        Happening(entry.workflow_id, record["at_ms"], event) for event in record.get("events", ())
+    ]

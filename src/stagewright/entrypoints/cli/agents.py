@@ -1,0 +1,70 @@
+"""`stagewright agent`: processes that serve agents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stagewright.entrypoints.cli.flags import AsJson, Concurrency, Url, settings_of
+
+if TYPE_CHECKING:
+    from stagewright.domain.builder import HasContract
+    from stagewright.entrypoints.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Run agents.")
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `run` a command of its own, so that others can stand beside it."""
+
+
+@app.command()
+def run(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODULE[:NAME]...",
+            help="Modules, files or folders; :NAME serves one agent of them.",
+            show_default=False,
+        ),
+    ],
+    concurrency: Concurrency = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Serve agents until told to stop; their tasks may finish within the grace time."""
+    from stagewright.entrypoints.agent_targets import agents_of
+    from stagewright.entrypoints.hosting import run_process
+
+    settings = settings_of(url=url, concurrency=concurrency)
+    _must_be_shared(settings.url)
+    agents = agents_of(targets)
+    run_process(lambda: _run(settings, agents, as_json=as_json))
+
+
+def _must_be_shared(url: str) -> None:
+    from stagewright.domain.errors import UsageError
+    from stagewright.entrypoints.addresses import DOOR, scheme_of
+    from stagewright.entrypoints.hosting import LOCAL
+
+    scheme = scheme_of(url)
+    if scheme in LOCAL | DOOR:
+        raise UsageError(
+            f"{scheme}:// serves its agents in the process that owns it.",
+            remedy="Use `stagewright dev` or `stagewright serve MODULE`, or redis://...",
+        )
+
+
+async def _run(settings: Settings, agents: Sequence[HasContract], *, as_json: bool) -> None:
+    from stagewright.entrypoints.cli.ready import announce
+    from stagewright.entrypoints.container import opened
+    from stagewright.entrypoints.hosting import alone, runner_of, running, stopped_by_signal
+
+    with alone():
+        async with opened(settings) as container, running(runner_of(container, agents)):
+            names = [f"{a.contract.name} {a.contract.version}" for a in agents]
+            announce("agent", as_json=as_json, url=container.backend().url, agents=names)
+            await stopped_by_signal()

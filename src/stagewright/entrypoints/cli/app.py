@@ -1,0 +1,72 @@
+"""The commands, and what stands before all of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from stagewright.entrypoints.cli import (
+    agents,
+    bench,
+    config,
+    dead_letters,
+    definitions,
+    dev,
+    doctor,
+    new,
+    serve,
+    workflows,
+)
+from stagewright.entrypoints.cli.flags import remember
+
+BUILD, RUN, OPERATE = "Build", "Run", "Look and steer"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # its tracebacks show local values, which may be secret
+    rich_markup_mode="rich",
+    help="Durable multi-agent workflows.",
+    epilog="Exit codes: 0 ok, 1 workflow failed, 2 usage, 3 not found, 4 conflict, 5 validation, "
+    "6 unreachable, 7 timed out.",
+)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - as typer calls it
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("stagewright"))
+        raise typer.Exit
+
+
+@app.callback()
+def before(
+    namespace: Annotated[
+        str | None, typer.Option(help="Installation to talk to on a shared Redis.")
+    ] = None,
+    log_level: Annotated[
+        str | None, typer.Option(help="debug, info, warning or error.", metavar="LEVEL")
+    ] = None,
+    log_format: Annotated[
+        str | None, typer.Option(help="auto, json or pretty.", metavar="FORMAT")
+    ] = None,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Keep what holds for any command."""
+    remember(namespace=namespace, log_level=log_level, log_format=log_format)
+
+
+app.command(rich_help_panel=BUILD)(new.new)
+app.command(rich_help_panel=BUILD)(dev.dev)
+app.add_typer(definitions.app, name="definition", rich_help_panel=BUILD)
+app.command(rich_help_panel=RUN)(serve.serve)
+app.add_typer(agents.app, name="agent", rich_help_panel=RUN)
+app.add_typer(workflows.app, name="workflow", rich_help_panel=OPERATE)
+app.add_typer(dead_letters.app, name="dead-letter", rich_help_panel=OPERATE)
+app.command(rich_help_panel=OPERATE)(doctor.doctor)
+app.command(rich_help_panel=OPERATE)(bench.bench)
+app.add_typer(config.app, name="config", rich_help_panel=OPERATE)

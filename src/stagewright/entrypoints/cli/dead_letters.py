@@ -1,0 +1,126 @@
+"""`stagewright dead-letter`: messages that could not be applied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stagewright.entrypoints.cli.calls import ask
+from stagewright.entrypoints.cli.flags import AsJson, Url
+
+if TYPE_CHECKING:
+    from stagewright.ports.dead_letters import DeadLetter
+
+app = typer.Typer(no_args_is_help=True, help="Deal with messages that could not be applied.")
+
+LetterId = Annotated[str, typer.Argument(metavar="LETTER", help="Its id.", show_default=False)]
+
+
+@app.command("list")
+def page(
+    workflow: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only of this workflow.")
+    ] = None,
+    after: Annotated[str | None, typer.Option(metavar="LETTER", help="Continue a list.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="Rows.")] = 50,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """List dead letters, newest first."""
+    from stagewright.adapters.http.letters import document_of
+    from stagewright.entrypoints.cli.output import print_json
+
+    found = ask(url, lambda client: client.dead_letters(workflow, after=after, limit=limit))
+    if as_json:
+        print_json([document_of(letter) for letter in found])
+    else:
+        _print_page(found)
+
+
+def _print_page(found: Sequence[DeadLetter]) -> None:
+    from stagewright.entrypoints.cli.output import err, out, table
+    from stagewright.entrypoints.cli.words import ago
+
+    if not found:
+        err().print("No dead letters.")
+        return
+    grid = table("LETTER", "WORKFLOW", "WHEN", "BYTES", "REASON", fold=("REASON",))
+    for letter in found:
+        grid.add_row(
+            letter.letter_id,
+            letter.workflow_id or "",
+            ago(letter.at_ms),
+            str(len(letter.body)),
+            letter.reason,
+        )
+    out().print(grid)
+
+
+@app.command()
+def show(
+    letter_id: LetterId,
+    body: Annotated[
+        bool, typer.Option("--body", help="Print only its bytes, to edit and redrive.")
+    ] = False,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a dead letter."""
+    from stagewright.adapters.http.letters import document_of
+    from stagewright.entrypoints.cli.output import out, print_json, rows_of, table
+    from stagewright.entrypoints.cli.words import ago
+
+    letter = ask(url, lambda client: client.dead_letter(letter_id))
+    if body:
+        typer.get_binary_stream("stdout").write(letter.body)
+        return
+    document = document_of(letter)
+    if as_json:
+        print_json(document)
+        return
+    facts = {
+        "letter": letter.letter_id,
+        "workflow": letter.workflow_id,
+        "when": ago(letter.at_ms),
+        "reason": letter.reason,
+        "body": document.body_text or repr(letter.body),
+    }
+    grid = table("", "", fold=("",))
+    for name, value in rows_of(facts):
+        grid.add_row(name, value)
+    out().print(grid)
+
+
+@app.command()
+def redrive(
+    letter_id: LetterId,
+    body: Annotated[
+        str | None, typer.Option("--body", metavar="FILE|-", help="Send this instead, edited.")
+    ] = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a dead letter back into its inbox."""
+    from stagewright.entrypoints.cli.documents import read_bytes
+
+    edited = None if body is None else read_bytes(body)
+    ask(url, lambda client: client.redrive(letter_id, edited))
+    _done(letter_id, "redriven", as_json=as_json)
+
+
+@app.command()
+def discard(letter_id: LetterId, url: Url = None, as_json: AsJson = False) -> None:
+    """Delete a dead letter."""
+    ask(url, lambda client: client.discard(letter_id))
+    _done(letter_id, "discarded", as_json=as_json)
+
+
+def _done(letter_id: str, what: str, *, as_json: bool) -> None:
+    from stagewright.entrypoints.cli.output import print_json, say
+
+    if as_json:
+        print_json({"letter_id": letter_id, "done": what})
+    else:
+        say(f"{letter_id} {what}", style="green")

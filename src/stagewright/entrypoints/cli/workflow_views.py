@@ -1,0 +1,147 @@
+"""`stagewright workflow list|show|watch|explain|log|replay`."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated
+
+import typer
+
+from stagewright.entrypoints.cli.calls import ask
+from stagewright.entrypoints.cli.documents import pair_of
+from stagewright.entrypoints.cli.flags import AsJson, Id, Url
+
+
+class StatusName(enum.StrEnum):
+    """Statuses to filter by."""
+
+    RUNNING = "running"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+def page(
+    status: Annotated[StatusName | None, typer.Option(help="Only with this status.")] = None,
+    definition: Annotated[
+        str | None, typer.Option(metavar="HASH", help="Only of this definition.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="KEY=VALUE", help="Only with this label.")
+    ] = None,
+    waiting: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="Only waiting for: task, approval, signal, held, ..."),
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(metavar="PREFIX", help="Start of id, key or name.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="Rows.")] = 50,
+    oldest_first: Annotated[
+        bool, typer.Option("--oldest-first", help="Turn the order round.")
+    ] = False,
+    cursor: Annotated[str | None, typer.Option(help="Continue a list.", show_default=False)] = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """List workflows, the newest change first."""
+    from stagewright.entrypoints.cli.output import print_json
+    from stagewright.entrypoints.cli.workflow_text import print_page
+
+    filters = {
+        "status": status.value if status else None,
+        "definition": definition,
+        "label": pair_of(label) if label else None,
+        "waiting": waiting,
+        "text": text,
+        "limit": limit,
+        "oldest_first": oldest_first,
+        "cursor": cursor,
+    }
+    found = ask(url, lambda client: client.list(**filters))
+    print_json(found) if as_json else print_page(found)
+
+
+def show(workflow_id: Id, url: Url = None, as_json: AsJson = False) -> None:
+    """Show a workflow: its stages, what it waits for, what came out."""
+    from stagewright.entrypoints.cli.output import print_json
+    from stagewright.entrypoints.cli.workflow_text import print_workflow
+
+    view = ask(url, lambda client: client.show(workflow_id))
+    print_json(view) if as_json else print_workflow(view)
+
+
+def watch(
+    workflow_id: Id,
+    timeout: Annotated[
+        float | None, typer.Option(help="Longest wait in seconds; exit code 7.", metavar="S")
+    ] = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Watch a workflow until it ends. With --json, a line for each change."""
+    from stagewright.entrypoints.cli.ending import raise_unless_completed
+    from stagewright.entrypoints.cli.watching import watched
+
+    view = ask(url, lambda client: watched(client, workflow_id, timeout, as_json=as_json))
+    raise_unless_completed(view)
+
+
+def explain(workflow_id: Id, url: Url = None, as_json: AsJson = False) -> None:
+    """Say why a workflow does not move, who can change that, and how."""
+    from stagewright.entrypoints.cli.output import print_json
+    from stagewright.entrypoints.cli.workflow_text import print_explanation
+
+    view = ask(url, lambda client: client.show(workflow_id))
+    if as_json:
+        print_json({"workflow_id": workflow_id, "status": view.status, "waiting": view.waiting})
+    else:
+        print_explanation(view)
+
+
+def log(
+    workflow_id: Id,
+    notes: Annotated[
+        bool, typer.Option("--notes", help="What agents noted instead of steps.")
+    ] = False,
+    after: Annotated[int, typer.Option(min=0, metavar="N", help="Begin after this step.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="Steps.")] = 1_000,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what happened, step by step."""
+    from stagewright.entrypoints.cli.output import print_json
+    from stagewright.entrypoints.cli.workflow_text import print_log
+
+    found = ask(
+        url,
+        lambda client: client.log(
+            workflow_id, which="notes" if notes else "steps", after=after, limit=limit
+        ),
+    )
+    print_json(found) if as_json else print_log(found, notes=notes)
+
+
+def replay(
+    workflow_id: Id,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Put back what should be in flight and is not.")
+    ] = False,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replay a workflow's log and compare it with its state."""
+    from stagewright.domain.errors import Conflict
+    from stagewright.entrypoints.cli.output import print_json, say
+
+    report = ask(url, lambda client: client.replay(workflow_id, repair=repair))
+    if as_json:
+        print_json(report)
+    elif report.equal:
+        say(f"{report.steps} steps give the state, byte for byte.", style="green")
+    for missing in () if as_json else report.missing:
+        say(f"missing in flight: {missing}" + (" (put back)" if report.repaired else ""))
+    if not report.equal:
+        raise Conflict(f"The log gives another state: {report.difference}")

@@ -1,0 +1,1 @@
+"""The client: everything that can be asked of workflows, wherever they live."""

@@ -1,0 +1,81 @@
+"""Views of workflows, and waiting for their end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Literal
+
+from stagewright.domain.errors import TimedOut, Unreachable, UsageError
+from stagewright.domain.workflow import Status
+from stagewright.entrypoints.client.patience import Patience
+from stagewright.entrypoints.client.session import Session
+from stagewright.ports.views import LogPage, SystemView, Waiting, WorkflowPage, WorkflowView
+from stagewright.ports.workflow_store import Query
+
+
+class WorkflowQueries(Session):
+    """Look at workflows."""
+
+    async def show(self, workflow_id: str) -> WorkflowView:
+        """Return a workflow with its stages, outputs and waiting reasons."""
+        return await self._call(lambda to: to.queries.show(workflow_id))
+
+    async def explain(self, workflow_id: str) -> Sequence[Waiting]:
+        """Return why a workflow does not move, and who can change that; empty when it ended."""
+        return (await self.show(workflow_id)).waiting
+
+    async def wait(self, workflow_id: str, *, timeout_s: float | None = None) -> WorkflowView:
+        """Return the workflow once it has ended, however it ended; TimedOut after `timeout_s`."""
+        async for view in self.follow(workflow_id, timeout_s=timeout_s):
+            if Status(view.status).terminal:
+                return view
+        raise TimedOut(
+            f"Waiting for {workflow_id}",
+            after_s=timeout_s,
+            remedy=f"See `stagewright workflow explain {workflow_id}`.",
+        )
+
+    async def follow(
+        self, workflow_id: str, *, timeout_s: float | None = None
+    ) -> AsyncIterator[WorkflowView]:
+        """Yield the workflow again and again, the last time when it has ended or time is over.
+
+        A place that does not answer for a while, as when its owner restarts, is borne.
+        """
+        patience = Patience(timeout_s)
+        while True:
+            try:
+                view = await self.show(workflow_id)
+            except Unreachable:
+                patience.bear()
+            else:
+                patience.answered()
+                yield view
+                if Status(view.status).terminal:
+                    return
+            if patience.over:
+                return
+            await patience.pause()
+
+    async def log(
+        self,
+        workflow_id: str,
+        *,
+        which: Literal["steps", "notes"] = "steps",
+        after: int = 0,
+        limit: int = 1_000,
+    ) -> LogPage:
+        """Return logged steps or notes after number `after`."""
+        return await self._call(lambda to: to.queries.log(workflow_id, which, after, limit))
+
+    async def list(self, **filters: Any) -> WorkflowPage:
+        """Return a page of workflows; `filters` are the fields of `Query`."""
+        try:
+            query = Query(**filters)
+        except TypeError as error:
+            raise UsageError(str(error)) from error
+        return await self._call(lambda to: to.queries.list(query))
+
+    async def system(self) -> SystemView:
+        """Return health, counts, agents and lanes."""
+        return await self._call(lambda to: to.queries.system())

@@ -1,0 +1,111 @@
+"""How a client reaches the place where workflows live.
+
+A server is reached directly, an HTTP address through its door. A SQLite file belongs to one
+process: while somebody owns it, the way leads through that owner's door; else the client owns the
+file for the length of one call, so that `dev` can take it at any moment.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+)
+from dataclasses import dataclass
+
+import anyio
+
+from stagewright.adapters.http.client import open_door
+from stagewright.adapters.http.commands import HttpCommands
+from stagewright.adapters.http.dead_letters import HttpDeadLetters
+from stagewright.adapters.http.queries import HttpQueries
+from stagewright.adapters.system.identifiers import SystemIdentifiers
+from stagewright.application.control import Control
+from stagewright.domain.errors import OwnedElsewhere, UsageError
+from stagewright.entrypoints.addresses import DOOR, MEMORY, SQLITE, scheme_of
+from stagewright.entrypoints.container import opened
+from stagewright.entrypoints.settings import Settings
+from stagewright.ports.control import ICommands, IQueries
+from stagewright.ports.dead_letters import IDeadLetters
+
+OWNER_WAIT_S = 10.0
+_OWNER_POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The use cases, wherever they run."""
+
+    commands: ICommands
+    queries: IQueries
+    dead_letters: IDeadLetters
+
+
+Sessions = Callable[[], AbstractAsyncContextManager[Connection]]
+"""Returns the use cases for one call."""
+
+
+def connection_of(control: Control) -> Connection:
+    """Return the use cases over a backend of this process."""
+    return Connection(control.commands, control.queries, control.dead_letters)
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Sessions]:
+    """Open the way to the URL of the settings; what must stay open does until the block is left."""
+    scheme = scheme_of(settings.url)
+    if scheme == MEMORY:
+        raise UsageError(
+            "memory:// lives inside one process and cannot be reached from another.",
+            remedy="Use sqlite:///PATH or redis://..., or `Workflow.run` inside one process.",
+        )
+    if scheme == SQLITE:
+        yield functools.partial(_file_session, settings)
+        return
+    token = settings.token.get_secret_value() if settings.token is not None else ""
+    reach = _door(settings.url, token) if scheme in DOOR else _direct(settings)
+    async with reach as connection:
+        yield lambda: nullcontext(connection)
+
+
+@asynccontextmanager
+async def _file_session(settings: Settings) -> AsyncIterator[Connection]:
+    """Go through the owner's door, or own the file while the call lasts.
+
+    An owner without a door is one that just starts, or another client's call: it is waited for.
+    """
+    async with AsyncExitStack() as stack:
+        yield await _reached(settings, stack)
+
+
+async def _reached(settings: Settings, stack: AsyncExitStack) -> Connection:
+    end = time.monotonic() + OWNER_WAIT_S
+    while True:
+        try:
+            container = await stack.enter_async_context(opened(settings))
+        except OwnedElsewhere as owned:
+            if owned.address is not None and owned.token is not None:
+                return await stack.enter_async_context(_door(owned.address, owned.token))
+            if time.monotonic() > end:
+                raise
+        else:
+            return connection_of(container.control())
+        await anyio.sleep(_OWNER_POLL_S)
+
+
+@asynccontextmanager
+async def _direct(settings: Settings) -> AsyncIterator[Connection]:
+    async with opened(settings) as container:
+        yield connection_of(container.control())
+
+
+@asynccontextmanager
+async def _door(address: str, token: str) -> AsyncIterator[Connection]:
+    async with open_door(address, token) as client:
+        ids = SystemIdentifiers()
+        yield Connection(HttpCommands(client, ids), HttpQueries(client), HttpDeadLetters(client))
