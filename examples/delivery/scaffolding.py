@@ -10,6 +10,7 @@ from anyio.to_thread import run_sync as in_thread
 
 from examples.delivery.context import Context, Feedback
 from examples.delivery.errors import ToolFailed
+from examples.delivery.literals import prose
 from examples.delivery.places import attempt_folder
 from examples.delivery.rendering import Approach, render
 from examples.delivery.repository import Repository
@@ -102,5 +103,5 @@ async def _tidy(ctx: Context, code: Path) -> None:
 
 def _message(request: DeliveryRequest, findings: list[Finding], round_: int) -> str:
     title = f"Build {request.name}" if round_ == 1 else f"Build {request.name}, round {round_}"
-    reasons = "".join(f"- {finding}\n" for finding in findings[:20])
-    return f"{title}\n\n{request.description}\n\n{reasons}"
+    reasons = "".join(f"{prose(f'- {finding}')}\n" for finding in findings[:20])
+    return f"{title}\n\n{prose(request.description)}\n\n{reasons}"

@@ -110,6 +110,20 @@ async def test_an_attempt_killed_after_the_installation_is_gone_on_with(home: Pa
     assert [each.number for each in releases(home, "hello-world").all()] == [left.number]
 
 
+async def test_the_service_of_an_attempt_killed_before_its_check_is_replaced(home: Path) -> None:
+    delivery, commit = await scaffolded(shipped("hello-world"))
+    place = releases(home, "hello-world")
+    key = f"{delivery.workflow_id}/deployment/1"
+    left = place.install(delivery.repository, commit, "hello_world", key)
+    command = services.ServiceCommand(
+        package="hello_world", code=place.path(left), database=place.database, release="1"
+    )
+    unchecked = await services.detached(command, place.service)
+    deployed = await delivery.deploy(commit)
+    assert not unchecked.process.alive
+    assert send(deployed.address, "GET", "/health").body["release"] == "1"
+
+
 async def test_only_the_newest_releases_are_kept(home: Path) -> None:
     delivery, commit = await scaffolded(shipped("hello-world"))
     for number in range(1, 9):
