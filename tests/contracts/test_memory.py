@@ -13,6 +13,7 @@ from stagewright.testing.contracts.dead_letters import DeadLettersContract
 from stagewright.testing.contracts.harness import Harness
 from stagewright.testing.contracts.kv_store import KVStoreContract
 from stagewright.testing.contracts.message_bus import MessageBusContract
+from stagewright.testing.contracts.model import ModelContract
 from stagewright.testing.contracts.registry import RegistryContract
 from stagewright.testing.contracts.task_queue import TaskQueueContract
 from stagewright.testing.contracts.workflow_store import WorkflowStoreContract
@@ -49,4 +50,8 @@ class TestRegistry(RegistryContract):
 
 
 class TestBlobStore(BlobStoreContract):
+    pass
+
+
+class TestModel(ModelContract):
     pass

@@ -15,6 +15,7 @@ from stagewright.testing.contracts.dead_letters import DeadLettersContract
 from stagewright.testing.contracts.harness import OPTIONS, Harness
 from stagewright.testing.contracts.kv_store import KVStoreContract
 from stagewright.testing.contracts.message_bus import MessageBusContract
+from stagewright.testing.contracts.model import ModelContract
 from stagewright.testing.contracts.registry import RegistryContract
 from stagewright.testing.contracts.task_queue import TaskQueueContract
 from stagewright.testing.contracts.workflow_store import WorkflowStoreContract
@@ -62,4 +63,8 @@ class TestRegistry(RegistryContract):
 
 
 class TestBlobStore(BlobStoreContract):
+    pass
+
+
+class TestModel(ModelContract):
     pass
