@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from stagewright.domain.schemas import MAX_DEPTH, Schema, type_name
@@ -45,7 +45,7 @@ def _unfit_pair(given: Schema, wanted: Schema, place: str, depth: int) -> Iterat
         return
     shared = given.types() & wanted.types()
     if not shared:
-        found, expected = _named(given.types()), _named(wanted.types())
+        found, expected = _kinds(given.types()), _kinds(wanted.types())
         yield f"{place or 'the value'} is {found}, but {expected} is expected"
     elif _values_disjoint(given, wanted):
         allowed = ", ".join(map(repr, wanted.values() or ()))
@@ -92,5 +92,9 @@ def _unfit_extra(given: Schema, wanted: Schema, name: str, place: str, depth: in
         yield from _unfit(given.property(name), wanted.property(name), field, depth + 1)
 
 
-def _named(names: Any) -> str:
-    return " or ".join(sorted(names)) if isinstance(names, frozenset) else ", ".join(names) or "-"
+def _named(names: Iterable[str]) -> str:
+    return ", ".join(names) or "-"
+
+
+def _kinds(types: frozenset[str]) -> str:
+    return " or ".join(sorted(types)) or "nothing"

@@ -9,9 +9,9 @@ from graphlib import CycleError, TopologicalSorter
 from stagewright.domain.definition import (
     COMPLETE,
     EXHAUSTED,
-    FAIL,
     FAILED,
     INVALID,
+    TARGETS,
     TIMEOUT,
     AgentStage,
     ApprovalStage,
@@ -41,13 +41,16 @@ def possible_outcomes(stage: Stage) -> frozenset[str]:
 
 
 class Flow:
-    """The routes of one region as a graph. Targets that do not exist are left out."""
+    """The routes of one region as a graph.
+
+    Left out are targets that do not exist and stages named like the ends of routes.
+    """
 
     def __init__(self, region: Region) -> None:
         self.region = region
-        self.stages = {stage.name: stage for stage in region.stages}
+        self.stages = {one.name: one for one in region.stages if one.name not in TARGETS}
         self.start = region.stages[0].name if region.stages else COMPLETE
-        known = self.stages.keys() | {COMPLETE, FAIL}
+        known = self.stages.keys() | TARGETS
         self.edges: dict[str, dict[str, str]] = {
             name: {
                 outcome: target
@@ -55,12 +58,13 @@ class Flow:
                 if target in known and outcome in possible_outcomes(self.stages[name])
             }
             for name, table in routes(region.stages).items()
+            if name in self.stages
         }
 
     @property
     def whole(self) -> bool:
         """True when every route leads to something that exists."""
-        known = self.stages.keys() | {COMPLETE, FAIL}
+        known = self.stages.keys() | TARGETS
         return all(known.issuperset(stage.on.values()) for stage in self.region.stages)
 
     @cached_property
