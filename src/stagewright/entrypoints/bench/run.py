@@ -19,6 +19,7 @@ from stagewright.domain.errors import StagewrightError, TimedOut
 from stagewright.entrypoints.addresses import REDIS, scheme_of
 from stagewright.entrypoints.bench.job import AGENTS, STAGES, definition, parcel
 from stagewright.entrypoints.bench.measure import cpu_s, median, peak_rss_bytes, percentile
+from stagewright.entrypoints.bench.place import own_place
 from stagewright.entrypoints.bench.processes import Companion, companions, embedded
 from stagewright.entrypoints.bench.server import ServerClock, server_clock
 from stagewright.entrypoints.collector import relax_collector
@@ -70,12 +71,15 @@ class BenchFailed(StagewrightError):
 
 async def run_bench(settings: Settings, options: BenchOptions) -> BenchReport:
     """Measure; raises BenchFailed when a workflow of the sample does not replay."""
-    settings = settings.model_copy(update={"namespace": f"bench{os.getpid()}"})
-    async with opened(settings) as container, server_clock(settings) as server:
+    async with (
+        own_place(settings) as own,
+        opened(own) as container,
+        server_clock(own) as server,
+    ):
         relax_collector()
         bench = _Bench(container, server, options)
         await bench.prepare()
-        async with bench.staffed(settings):
+        async with bench.staffed(own):
             return await bench.run()
 
 
@@ -144,7 +148,7 @@ class _Bench:
             async with anyio.create_task_group() as group:
                 for _ in range(min(IN_FLIGHT, workflows)):
                     group.start_soon(submit)
-            while await self._completed() < done_before + workflows:
+            while await self._completed() < done_before + workflows:  # noqa: ASYNC110 - a count
                 await anyio.sleep(0.02)
         if scope.cancelled_caught:
             raise TimedOut("the benchmark", after_s=self._options.limit_s)

@@ -40,7 +40,7 @@ async def server_clock(settings: Settings) -> AsyncIterator[ServerClock]:
     if scheme_of(settings.url) not in REDIS:
         yield ServerClock()
         return
-    import redis  # noqa: PLC0415 - only where there is a Redis to ask
+    import redis
 
     with redis.Redis.from_url(settings.url) as client:
         yield _RedisClock(client)

@@ -1,0 +1,105 @@
+"""300 workflows on Redis while 30 processes are killed at random: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+
+from stagewright import Stagewright
+from stagewright.application.loading import load
+from stagewright.entrypoints.container import opened
+from stagewright.entrypoints.settings import Settings
+from stagewright.testing.checker import gather, judge, read_journals
+from stagewright.testing.servers import RedisServer
+from tests.faults.crew import Member
+from tests.faults.load import Submitter
+
+WORKFLOWS = 300
+KILLS = 30
+RECOVERY_LIMIT_S = 60.0
+PIPELINE = Path(__file__).with_name("pipeline.py")
+SEED = int(os.environ.get("KILL_SEED", "20261122"))
+
+
+class Deployment:
+    """Two orchestrators, two agent processes and their Redis; any of them can be killed."""
+
+    def __init__(self, redis: RedisServer, folder: Path) -> None:
+        self.redis = redis
+        env = {
+            "JOURNAL_FOLDER": str(folder / "journal"),
+            "STAGEWRIGHT_URL": redis.url,
+            "STAGEWRIGHT_LEASE_S": "2",
+            "PYTHONPATH": str(PIPELINE.parents[2]),
+        }
+        (folder / "journal").mkdir()
+        self.members = [
+            *(Member(f"orchestrator-{n}", ["serve"], env, folder) for n in (1, 2)),
+            *(Member(f"agents-{n}", ["agent", "run", str(PIPELINE)], env, folder) for n in (1, 2)),
+        ]
+
+    def start(self) -> None:
+        for member in self.members:
+            member.start()
+        for member in self.members:
+            member.wait_ready()
+
+    def stop(self) -> None:
+        for member in self.members:
+            member.stop()
+
+    async def kill_one(self, chance: random.Random) -> str:
+        victim = chance.choice([*self.members, None])
+        if victim is None:
+            self.redis.kill()
+            await anyio.sleep(chance.random() / 2)
+            await anyio.to_thread.run_sync(self.redis.restart)
+            return "redis"
+        victim.kill()
+        await anyio.sleep(chance.random() / 2)
+        victim.start()
+        return victim.name
+
+
+async def register(url: str) -> None:
+    loaded = load([str(PIPELINE)])
+    async with Stagewright(url) as client:
+        for definition in loaded.definitions:
+            await client.register(definition, [agent.contract for agent in loaded.agents])
+
+
+async def wait_for_all(url: str, workflows: int) -> None:
+    async with opened(Settings(url=url)) as container:
+        with anyio.fail_after(RECOVERY_LIMIT_S):
+            while True:
+                counts = await container.backend().store.counts()
+                if counts.get("completed", 0) >= workflows:
+                    return
+                await anyio.sleep(0.2)
+
+
+@pytest.mark.xdist_group("kills")
+async def test_nothing_is_lost_or_done_twice_when_any_process_is_killed(tmp_path: Path) -> None:
+    chance = random.Random(SEED)
+    sys.stdout.write(f"replay with KILL_SEED={SEED}\n")
+    with RedisServer(appendonly="always") as redis:
+        deployment = Deployment(redis, tmp_path)
+        await register(redis.url)
+        deployment.start()
+        submitter = Submitter(redis.url)
+        async with anyio.create_task_group() as group:
+            group.start_soon(submitter.submit, range(WORKFLOWS), 0.05)
+            for _ in range(KILLS):
+                await anyio.sleep(0.2 + chance.random() * 0.6)
+                await deployment.kill_one(chance)
+        await wait_for_all(redis.url, WORKFLOWS)
+        deployment.stop()
+        async with opened(Settings(url=redis.url)) as container:
+            evidence = await gather(container.backend().store, submitter.acknowledged)
+    assert len(submitter.acknowledged) == WORKFLOWS
+    assert judge(submitter.acknowledged, evidence, read_journals(tmp_path / "journal")) == []
