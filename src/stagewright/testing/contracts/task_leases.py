@@ -56,7 +56,7 @@ class ExtendContract:
     async def test_leases_may_be_extended_very_often(
         self, backend: Backend, clock: VirtualClock
     ) -> None:
-        await queued(backend, clock, task(ONE), task(TWO))
+        await queued(backend, clock, task(ONE, "a"), task(ONE, "b"))
         leases = [lease_of(found) for found in await backend.tasks.claim(claim(), clock.now_ms())]
         for _ in range(150):
             clock.set_ms(clock.now_ms() + 100)

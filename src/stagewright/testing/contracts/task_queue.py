@@ -162,6 +162,17 @@ class ClaimContract:
         claimed = await backend.tasks.claim(wanted, clock.now_ms())
         assert sorted(found.lane for found in claimed) == ["build@1.0", "build@1.1"]
 
+    async def test_of_several_wanted_lanes_the_oldest_tasks_are_claimed(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        lanes = ("build@1.1", "build@1.0", "build@1.2", "build@1.1", "build@1.0", "build@1.2")
+        new = [task(workflow(n, 2), lane=lane) for n, lane in enumerate(lanes)]
+        for each in new:
+            await queued(backend, clock, each)
+            clock.set_ms(clock.now_ms() + 5)
+        wanted = claim("build@1.0", "build@1.1", "build@1.2", slots=4)
+        assert names(await backend.tasks.claim(wanted, clock.now_ms())) == names(new[:4])
+
     async def test_each_want_fills_its_own_slots(
         self, backend: Backend, clock: VirtualClock
     ) -> None:
