@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import secrets
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -17,15 +19,39 @@ from stagewright.application.agents import Agent
 from stagewright.application.loading import Loaded, load
 from stagewright.application.runner import AgentRunner
 from stagewright.application.runner_heartbeat_thread import HeartbeatBackend
-from stagewright.domain.errors import ConfigurationError
+from stagewright.domain.errors import ConfigurationError, OwnedElsewhere
 from stagewright.entrypoints.addresses import MEMORY, SQLITE, scheme_of
-from stagewright.entrypoints.container import Container
+from stagewright.entrypoints.container import Container, opened
+from stagewright.entrypoints.settings import Settings
 from stagewright.ports.control import RegisterRequest
 
 log = structlog.get_logger(__name__)
 
 LOCAL = frozenset({SQLITE, MEMORY})
 """Schemes whose backend lives in one process: all others come through its door."""
+
+
+PASSING_OWNER_S = 10.0
+"""How long to wait for an owner without a door: a single command, or one that is closing."""
+_POLL_S = 0.05
+
+
+@asynccontextmanager
+async def owning(settings: Settings) -> AsyncIterator[Container]:
+    """Like `opened`, for processes that stay: one that owns the file for a moment is waited for."""
+    async with contextlib.AsyncExitStack() as stack:
+        yield await _opened_in_turn(stack, settings)
+
+
+async def _opened_in_turn(stack: contextlib.AsyncExitStack, settings: Settings) -> Container:
+    end = time.monotonic() + PASSING_OWNER_S
+    while True:
+        try:
+            return await stack.enter_async_context(opened(settings))
+        except OwnedElsewhere as owned:
+            if owned.address or time.monotonic() > end:
+                raise
+        await anyio.sleep(_POLL_S)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -38,12 +38,11 @@ def dev(
 
 
 async def _dev(settings: Settings, targets: Sequence[str], told: Told) -> None:
-    from stagewright.entrypoints.container import opened
-    from stagewright.entrypoints.hosting import alone, door_if_needed, orchestrating
+    from stagewright.entrypoints.hosting import alone, door_if_needed, orchestrating, owning
 
     with alone():
         async with (
-            opened(settings) as container,
+            owning(settings) as container,
             door_if_needed(container) as door,
             orchestrating(container),
         ):

@@ -37,18 +37,18 @@ def serve(
 
 async def _serve(settings: Settings, targets: Sequence[str], *, as_json: bool) -> None:
     from stagewright.entrypoints.cli.ready import announce
-    from stagewright.entrypoints.container import opened
     from stagewright.entrypoints.hosting import (
         alone,
         door_if_needed,
         orchestrating,
+        owning,
         serving_targets,
         stopped_by_signal,
     )
 
     with alone():
         async with (
-            opened(settings) as container,
+            owning(settings) as container,
             door_if_needed(container) as door,
             orchestrating(container),
             serving_targets(container, targets) as agents,
