@@ -57,6 +57,16 @@ def test_moving_keys_for_ever_takes_no_more_room_for_ever() -> None:
     )
 
 
+def test_keys_that_rest_keep_their_newest_rank_while_others_move() -> None:
+    ordered: Ordered[int] = Ordered()
+    for rank in (1, 500):
+        for key in range(10):
+            ordered.put(key, rank + key)
+    for rank in range(300):
+        ordered.put(99, rank)
+    assert ordered.until(1_000, limit=99) == [(299, 99), *((500 + key, key) for key in range(10))]
+
+
 def test_an_inbox_is_read_behind_any_position_even_a_deleted_one() -> None:
     inbox = Inbox()
     for number in range(1, 6):
