@@ -55,8 +55,12 @@ def _title(data: object, source: str) -> str:
     return str(name or source or "without a name")
 
 
+_TYPE_NAMES = {"NoneType": "nothing", "str": "text", "int": "a number", "float": "a number"}
+
+
 def _type_name(value: object) -> str:
-    return "nothing" if value is None else f"a {type(value).__name__}"
+    name = type(value).__name__
+    return _TYPE_NAMES.get(name, f"a {name}")
 
 
 def _follows(data: object, details: ErrorDetails) -> bool:

@@ -56,7 +56,7 @@ def test_a_version_fits_a_requirement_of_its_major(
 def test_versions_sort_as_semantic_versions_do() -> None:
     versions = ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta.2"]
     versions += ["1.0.0-beta.11", "1.0.0-rc.1", "1.0.0", "1.2.0", "1.10.0", "2.0.0"]
-    assert sorted(versions[::-1], key=version_key) == versions
+    assert [*map(version_key, versions)] == sorted(map(version_key, versions))
 
 
 def test_build_metadata_does_not_count() -> None:
