@@ -12,22 +12,25 @@ from stagewright.domain import definition as d
 from stagewright.domain import events as ev
 from stagewright.domain import messages as m
 from stagewright.domain.draft import Draft
+from stagewright.domain.ids import output_key
 from stagewright.domain.plan import ROOT
 from stagewright.domain.stages import assign, complete, enter
 from stagewright.domain.workflow import (
     INPUT_KEY,
+    QUARANTINED,
     SIGNALS_KEPT,
     Answer,
     ApprovalWait,
+    GroupWait,
     HeldWait,
     RetryWait,
     SignalWait,
-    TaskWait,
     Vote,
 )
 
 _MS = 1_000
 ANYONE = "*"
+GROUP = "group:"
 
 
 def accept(draft: Draft, message: Any, detail: str = "") -> None:
@@ -79,7 +82,7 @@ def _start(draft: Draft, message: m.Start) -> None:
 def _source_of(message: m.Start, first: str) -> str:
     """A successor's first stage is given what it was given before, unless the input is new."""
     record = message.carried.get(first)
-    return record.source if record is not None and record.source else INPUT_KEY
+    return INPUT_KEY if record is None else record.source
 
 
 def _created(draft: Draft, message: m.Start) -> ev.WorkflowCreated:
@@ -148,11 +151,18 @@ def _vote_problem(draft: Draft, message: m.Decide, wait: ApprovalWait) -> tuple[
         return "stale", f"that decision is about round {message.visit}; this is round {wait.visit}"
     if message.shown_hash is not None and message.shown_hash != wait.shown_hash:
         return "stale", "what is to be approved has changed since; look at it again"
-    if {*wait.approvers}.isdisjoint({ANYONE, message.by, *message.groups}):
+    if {*wait.approvers}.isdisjoint({ANYONE, message.by, *map(_group, message.groups)}):
         return "not_allowed", f"{message.by} is not among {', '.join(wait.approvers)}"
     if any(vote.by == message.by for vote in wait.votes):
         return "already_decided", f"{message.by} has decided already"
+    if _deciding(wait) is not None:
+        return "already_decided", f"{message.stage} is decided; it goes on when resumed"
     return _form_problem(draft, message)
+
+
+def _group(name: str) -> str:
+    """Approvers name groups as `group:NAME`; whoever decides may say it either way."""
+    return name if name.startswith(GROUP) else f"{GROUP}{name}"
 
 
 def _form_problem(draft: Draft, message: m.Decide) -> tuple[str, str] | None:
@@ -172,15 +182,22 @@ def _settle(draft: Draft, stage: str) -> str:
     wait = draft.current.awaiting[stage]
     if not isinstance(wait, ApprovalWait) or draft.current.paused is not None:
         return "recorded; the workflow is paused"
-    rejected = next((v for v in wait.votes if v.decision == d.REJECTED), None)
-    if rejected is None and len(wait.votes) < wait.required:
+    last = _deciding(wait)
+    if last is None:
         return f"{wait.required - len(wait.votes)} more to decide"
-    last = rejected or wait.votes[-1]
-    key = f"{stage}/{wait.visit}"
-    draft.store(key, _encode_vote(wait, last))
-    errors = () if rejected is None else (_rejection(last),)
+    key = output_key(stage, wait.visit)
+    draft.offer(key, _encode_vote(wait, last))
+    errors = (_rejection(last),) if last.decision == d.REJECTED else ()
     complete(draft, stage, last.decision, output=key, errors=errors)
     return last.decision
+
+
+def _deciding(wait: ApprovalWait) -> Vote | None:
+    """Return the vote that settles the approval: the first rejection, or the last one required."""
+    rejected = next((v for v in wait.votes if v.decision == d.REJECTED), None)
+    if rejected is not None:
+        return rejected
+    return wait.votes[wait.required - 1] if len(wait.votes) >= wait.required else None
 
 
 def _rejection(vote: Vote) -> dict[str, Any]:
@@ -213,6 +230,8 @@ def _resume(draft: Draft, message: m.ResumeWorkflow) -> None:
     draft.emit(ev.WorkflowResumed(message.by))
     accept(draft, message)
     for stage, wait in sorted(draft.current.awaiting.items()):
+        if draft.current.awaiting.get(stage) is not wait:
+            continue  # a branch that was no longer needed
         if isinstance(wait, ApprovalWait) and wait.votes:
             _settle(draft, stage)
         elif isinstance(wait, SignalWait):
@@ -221,7 +240,7 @@ def _resume(draft: Draft, message: m.ResumeWorkflow) -> None:
 
 def _take_kept(draft: Draft, stage: str, wait: SignalWait) -> None:
     kept = next((s for s in draft.current.signals if s.name == wait.signal), None)
-    if kept is not None and draft.current.awaiting.get(stage) == wait:
+    if kept is not None:
         draft.emit(ev.SignalTaken(kept.name, kept.payload))
         complete(draft, stage, d.OK, output=kept.payload)
 
@@ -243,7 +262,8 @@ def _retry(draft: Draft, message: m.RetryStage) -> None:
         refuse(draft, message, "not_held", "no stage is held or waits for its next attempt")
         return
     for stage in ready:
-        _dispatch_again(draft, stage)
+        if draft.current.awaiting.get(stage) is waits[stage]:  # else its branch was not needed
+            _dispatch_again(draft, stage)
     accept(draft, message, f"dispatched again: {', '.join(ready)}")
 
 
@@ -258,19 +278,19 @@ def _dispatch_again(draft: Draft, stage: str) -> None:
 
 def _hold(draft: Draft, message: m.HoldStage) -> None:
     wait = draft.current.awaiting.get(message.stage)
-    if not isinstance(wait, TaskWait | RetryWait):
-        refuse(draft, message, "not_awaited", f"{message.stage} has no task in flight")
+    if wait is None or isinstance(wait, GroupWait | HeldWait):
+        refuse(draft, message, "not_awaited", f"{message.stage} has nothing in flight")
         return
     plan = draft.plan_of(message.stage)
-    error = {"type": "quarantined", "message": message.reason}
+    error = {"type": QUARANTINED, "message": message.reason}
     draft.emit(
         ev.StageHeld(
             plan.region,
             message.stage,
             wait.visit,
-            "quarantined",
+            QUARANTINED,
             message.reason,
-            wait.attempt,
+            getattr(wait, "attempt", 0),
             (error,),
         )
     )

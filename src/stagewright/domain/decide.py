@@ -14,7 +14,7 @@ from stagewright.domain import events as ev
 from stagewright.domain import messages as m
 from stagewright.domain.commands import COMMANDS, refuse
 from stagewright.domain.draft import Context, Decision, Draft
-from stagewright.domain.ids import TaskId
+from stagewright.domain.ids import TaskId, output_key
 from stagewright.domain.parking import park, unpark
 from stagewright.domain.stages import assign, complete, ruled_outcome
 from stagewright.domain.workflow import (
@@ -64,10 +64,24 @@ def apply(draft: Draft, message: Any) -> None:
         draft.ignore("the workflow does not exist")
     elif draft.state.status.terminal:
         draft.ignore(f"the workflow is {draft.state.status}")
+    elif (remark := _unawaited(draft, message)) is not None:
+        draft.ignore(remark)
     elif draft.state.paused is not None and not _is_deadline(message):
         park(draft, message)
     else:
         _MESSAGES[type(message)](draft, message)
+
+
+def _unawaited(draft: Draft, message: Any) -> str | None:
+    """Say why the message concerns nothing that the workflow waits for; None when it does."""
+    if isinstance(message, m.TimerFired):
+        due = timer_ids(draft.current).get(message.timer_id)
+        awaited = due is not None and due <= draft.context.now_ms
+        return None if awaited else f"timer {message.timer_id} is not awaited"
+    task: TaskId = message.task
+    if awaited_task(draft.current, task) is not None:
+        return None
+    return f"nothing waits for {task.stage} visit {task.visit} attempt {task.attempt}"
 
 
 def _is_deadline(message: Any) -> bool:
@@ -87,9 +101,7 @@ def awaited_task(state: WorkflowState, task: TaskId) -> TaskWait | None:
 
 def _result(draft: Draft, message: m.Result) -> None:
     task = message.task
-    if awaited_task(draft.current, task) is None:
-        draft.ignore(f"nothing waits for {task.stage} visit {task.visit} attempt {task.attempt}")
-    elif message.violations:
+    if message.violations:
         _violated(draft, task, message.violations, message.usage)
     elif message.success:
         _succeeded(draft, message)
@@ -98,15 +110,14 @@ def _result(draft: Draft, message: m.Result) -> None:
 
 
 def _succeeded(draft: Draft, message: m.Result) -> None:
-    task = message.task
-    key = f"{task.stage}/{task.visit}"
-    draft.store(key, message.output)
-    outcome, errors = message.outcome, tuple[Problem, ...]()
-    if outcome is None:
-        outcome, errors = _by_rules(draft, task.stage, key)
-    elif not _routed(draft, task.stage, outcome):
+    task, outcome = message.task, message.outcome
+    if outcome is not None and not _routed(draft, task.stage, outcome):
         _violated(draft, task, (_unrouted(draft, task.stage, outcome),), message.usage)
         return
+    key, errors = output_key(task.stage, task.visit), tuple[Problem, ...]()
+    draft.offer(key, message.output)
+    if outcome is None:
+        outcome, errors = _by_rules(draft, task.stage, key)
     complete(
         draft,
         task.stage,
@@ -187,7 +198,7 @@ def _failed(
     )
     draft.emit(ev.TaskFailed(task.stage, task.visit, task.attempt, errors, at_ms, usage))
     if at_ms <= draft.context.now_ms:
-        assign(draft, draft.plan_of(task.stage), task.visit, task.attempt + 1, record.source)
+        _retry_due(draft, task.stage)
 
 
 def backoff_s(retry: d.Retry, failures: int, jitter: float) -> float:
@@ -197,9 +208,6 @@ def backoff_s(retry: d.Retry, failures: int, jitter: float) -> float:
 
 def _expired(draft: Draft, message: m.TaskExpired) -> None:
     task = message.task
-    if awaited_task(draft.current, task) is None:
-        draft.ignore(f"nothing waits for {task.stage} visit {task.visit} attempt {task.attempt}")
-        return
     stage = draft.plan_of(task.stage).stage
     if message.timed_out:
         allowed = getattr(stage, "timeout_s", 0)
@@ -226,10 +234,6 @@ def timer_ids(state: WorkflowState) -> dict[str, int]:
 
 
 def _timer(draft: Draft, message: m.TimerFired) -> None:
-    due = timer_ids(draft.current).get(message.timer_id)
-    if due is None or due > draft.context.now_ms:
-        draft.ignore(f"timer {message.timer_id} is not awaited")
-        return
     if message.timer_id == DEADLINE:
         error = {"type": "deadline", "message": "the workflow's deadline passed"}
         draft.emit(ev.WorkflowFailed("deadline passed", draft.current.current_stage, (error,)))
@@ -241,8 +245,8 @@ def _timer(draft: Draft, message: m.TimerFired) -> None:
 def _retry_due(draft: Draft, stage: str) -> None:
     wait = draft.current.awaiting[stage]
     if isinstance(wait, RetryWait):
-        source = draft.record_of(stage).source
-        assign(draft, draft.plan_of(stage), wait.visit, wait.attempt, source)
+        source, plan = draft.record_of(stage).source, draft.plan_of(stage)
+        assign(draft, plan, wait.visit, wait.attempt, source, repair=wait.repair)
 
 
 def _wait_over(draft: Draft, stage: str) -> None:

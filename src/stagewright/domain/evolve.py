@@ -181,7 +181,9 @@ def _task_failed(
     record = state.stages[event.stage]
     record = but(record, failures=record.failures + 1, errors=event.errors)
     reason = str(event.errors[0].get("message", "")) if event.errors else ""
-    wait = RetryWait(event.visit, event.attempt + 1, at_ms, event.retry_at_ms, reason)
+    old = state.awaiting.get(event.stage)
+    repair = old.repair if isinstance(old, TaskWait) else ()
+    wait = RetryWait(event.visit, event.attempt + 1, at_ms, event.retry_at_ms, reason, repair)
     return but(
         state,
         stages={**state.stages, event.stage: record},
@@ -274,7 +276,7 @@ def _wait_started(
     if event.signal is not None:
         wait = SignalWait(event.visit, at_ms, event.signal, event.at_ms)
     else:
-        wait = TimerWait(event.visit, at_ms, event.at_ms or at_ms)
+        wait = TimerWait(event.visit, at_ms, at_ms if event.at_ms is None else event.at_ms)
     return _entered(state, event.region, event.stage, record, wait)
 
 

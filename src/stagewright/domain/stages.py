@@ -1,7 +1,8 @@
 """Entering and leaving stages: routes, joins and the ends of regions.
 
-Every function takes the draft and emits what happens. `enter` and `complete` call each other; the
-number of completions in one decision is bounded, so a cycle of exhausted stages cannot spin.
+Every function takes the draft and emits what happens. Stages that end at once are entered one after
+another, not one inside another, and the number of completions in one decision is bounded: neither a
+long chain nor a cycle of exhausted stages can exhaust the interpreter.
 """
 
 from __future__ import annotations
@@ -19,13 +20,26 @@ from stagewright.domain.ids import output_key
 from stagewright.domain.inputs import resolve
 from stagewright.domain.plan import ROOT, StagePlan
 from stagewright.domain.rules import RuleFailed, first_outcome
-from stagewright.domain.workflow import BranchEnd, GroupWait, Problem
+from stagewright.domain.workflow import SIGNALS_KEPT, BranchEnd, GroupWait, Problem
 
 _MS = 1_000
 
 
 def enter(draft: Draft, stage: str, source: str) -> None:
-    """Enter a stage; `source` is the output key that is its input unless it says otherwise."""
+    """Enter a stage; `source` is the output key that is its input unless it says otherwise.
+
+    Called while another stage is being entered, it leaves the entry to that call's loop.
+    """
+    draft.entries.append((stage, source))
+    if draft.entering:
+        return
+    draft.entering = True
+    while draft.entries:
+        _enter(draft, *draft.entries.pop())
+    draft.entering = False
+
+
+def _enter(draft: Draft, stage: str, source: str) -> None:
     plan = draft.plan_of(stage)
     visit = draft.record_of(stage).visit + 1
     if plan.stage.max_visits is not None and visit > plan.stage.max_visits:
@@ -76,16 +90,12 @@ def _enter_agent(draft: Draft, plan: StagePlan, visit: int, source: str) -> None
 
 
 def _enter_parallel(draft: Draft, plan: StagePlan, visit: int, source: str) -> None:
+    """Start every branch, the first one first; a join decided meanwhile takes the rest back."""
     name = plan.stage.name
     branches = draft.context.plan.branches[name]
     draft.emit(ev.GroupStarted(plan.region, name, visit, source, tuple(branches)))
-    for region in branches.values():
-        group = draft.current.awaiting.get(name)
-        if not isinstance(group, GroupWait) or group.visit != visit:
-            return  # a branch that ended at once has already decided the join
-        branch = draft.context.plan.regions[region]
-        if branch.branch in group.expected:
-            enter(draft, branch.machine.start, source)
+    starts = [draft.context.plan.regions[region].machine.start for region in branches.values()]
+    draft.entries.extend((start, source) for start in reversed(starts))
 
 
 def _enter_approval(draft: Draft, plan: StagePlan, visit: int, source: str) -> None:
@@ -129,11 +139,10 @@ def _enter_wait(draft: Draft, plan: StagePlan, visit: int, source: str) -> None:
     at_ms = _after(draft, stage.for_s)
     if at_ms is None:
         at_ms = _instant(draft, plan)
+    draft.emit(ev.WaitStarted(plan.region, stage.name, visit, source, at_ms=at_ms))
     if at_ms is None:
         error = _problem("invalid", f"`until` of {stage.name} is not an RFC 3339 instant")
         complete(draft, stage.name, d.INVALID, errors=(error,))
-        return
-    draft.emit(ev.WaitStarted(plan.region, stage.name, visit, source, at_ms=at_ms))
 
 
 def _wait_for_signal(
@@ -187,7 +196,7 @@ def complete(
     visit = draft.record_of(stage).visit
     step = draft.context.plan.regions[plan.region].machine.step(stage, outcome)
     draft.transitions += 1
-    if step is None or draft.transitions > 2 * len(draft.context.plan.stages) + 2:
+    if step is None or draft.transitions > 2 * len(draft.context.plan.stages) + SIGNALS_KEPT + 2:
         reason = _reason(outcome, errors) if step is None else "stages exhaust one another"
         draft.emit(
             ev.StageHeld(plan.region, stage, visit, outcome, reason, attempt, errors, usage or {})
@@ -206,6 +215,7 @@ def complete(
             usage=usage or {},
         )
     )
+    draft.keep(output)
     if step.ended:
         _end_region(draft, plan.region, step.state, stage)
     else:
@@ -252,7 +262,7 @@ def _join(draft: Draft, group: str, wait: GroupWait, *, holds: bool) -> None:
         for branch, end in sorted(wait.ended.items())
     }
     key = output_key(group, visit)
-    draft.store(key, orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
+    draft.offer(key, orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
     if not holds:
         failed = sorted(b for b, end in wait.ended.items() if end.outcome != d.OK)
         error = _problem("join", f"branches failed: {', '.join(failed)}")
@@ -275,6 +285,7 @@ def cancel_branches(draft: Draft, group: str, branches: tuple[str, ...]) -> None
     members = frozenset[str]().union(
         *(draft.context.plan.regions[regions[branch]].members for branch in branches)
     )
+    draft.entries = [entry for entry in draft.entries if entry[0] not in members]
     active = tuple(s for s in draft.current.active_stages if s in members)
     draft.emit(ev.BranchesCancelled(group, branches, active))
 
@@ -284,12 +295,19 @@ def ruled_outcome(draft: Draft, stage: str, output: Any) -> tuple[str | None, tu
     rules = draft.plan_of(stage).rules
     if not rules:
         return None, ()
-    record = draft.record_of(stage)
-    given = draft.context.outputs.value(record.source or None)
+    record, given = draft.record_of(stage), _given(draft, stage)
     try:
         return first_outcome(rules, output=output, input=given, visit=record.visit), ()
     except RuleFailed as failure:
         return d.INVALID, (_problem("rule_failed", str(failure)),)
+
+
+def _given(draft: Draft, stage: str) -> Any:
+    """What the stage was given, as its rules see it."""
+    template, outputs = draft.plan_of(stage).template, draft.context.outputs
+    if template is not None:
+        return resolve(template, draft.current, outputs)
+    return outputs.value(draft.record_of(stage).source or None)
 
 
 def _problem(type_: str, message: str) -> Problem:
