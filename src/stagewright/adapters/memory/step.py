@@ -13,7 +13,8 @@ def apply(state: Namespace, commit: Commit, now_ms: int) -> Verdict:
         return Verdict.CONFLICT
     if not all(_current(state, fence) for fence in commit.fences):
         return Verdict.FENCED
-    workflow = state.workflows.setdefault(commit.workflow_id, Workflow())
+    if (workflow := state.workflows.get(commit.workflow_id)) is None:
+        workflow = state.workflows[commit.workflow_id] = Workflow()
     workflow.step_id, workflow.snapshot = commit.step_id, commit.snapshot
     _record(state, workflow, commit, now_ms)
     _move_tasks(state, workflow, commit, now_ms)
