@@ -118,7 +118,8 @@ class Side:
     def _claimed(self, claimed: Sequence[ClaimedTask]) -> list[ClaimedTask]:
         for each in claimed:
             self.tokens.setdefault(each.task_id, []).append(each.token)
-        return [replace(each, token=len(self.tokens[each.task_id])) for each in claimed]
+        by_want = sorted(claimed, key=lambda each: each.lane.partition("@")[0])  # in either order
+        return [replace(each, token=len(self.tokens[each.task_id])) for each in by_want]
 
     def _record(self, record: TaskRecord) -> TaskRecord:
         known = self.tokens.get(record.task_id, [])
