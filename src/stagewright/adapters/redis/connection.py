@@ -1,0 +1,166 @@
+"""Connections to the server, and calls that are sent once.
+
+redis-py's clients send a command again when its connection is lost, and so write twice. Here a call
+whose answer is lost raises OutcomeUnknown, and only reads are ever repeated. Of the driver we use
+the connections (address, TLS, authentication, parsing) and not the clients, which also spares their
+price per argument: hiredis packs a call in one piece.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import hiredis
+from redis.asyncio.connection import AbstractConnection, Connection, parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from stagewright.adapters.redis import errors
+from stagewright.adapters.redis.parser import Bounds
+from stagewright.domain.errors import ConfigurationError
+
+CALLS_AT_ONCE = 16
+CALL_TIMEOUT_S = 5.0
+
+Argument = str | bytes | int | float
+Command = Sequence[Argument]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the server is and how to talk to it."""
+
+    public_url: str
+    """Without credentials."""
+    timeout_s: float
+    connection: type[AbstractConnection]
+    arguments: dict[str, Any]
+
+    @classmethod
+    def of(cls, url: str) -> Address:
+        """Parse `redis://`, `rediss://` or `unix://`; raise ConfigurationError."""
+        try:
+            found: dict[str, Any] = dict(parse_url(url))
+        except (ValueError, RedisError) as error:
+            raise ConfigurationError("url", f"{public(url)!r}: {error}") from error
+        connection = found.pop("connection_class", Connection)
+        timeout_s = found.pop("socket_timeout", None) or CALL_TIMEOUT_S
+        found.pop("max_connections", None)
+        return cls(public(url), timeout_s, connection, found)
+
+    def connect(self, bounds: Bounds | None = None) -> AbstractConnection:
+        """Return a connection that opens on first use and never sends anything again."""
+        fixed = {
+            "protocol": 2,
+            "retry": Retry(NoBackoff(), 0),
+            "socket_timeout": None,
+            "socket_connect_timeout": self.timeout_s,
+            "client_name": "stagewright",
+            "driver_info": None,
+        }
+        if bounds is not None:
+            fixed["parser_class"] = bounds.parser
+        return self.connection(**(self.arguments | fixed))
+
+
+def public(url: str) -> str:
+    """Return a URL without user, password and options."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+async def ready(connection: AbstractConnection, timeout_s: float) -> None:
+    """Connect, or connect again when the server has closed; raise Unreachable."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            if connection.is_connected and await connection.can_read():
+                await connection.disconnect(nowait=True)  # closed, or an answer nobody waited for
+            if not connection.is_connected:
+                await connection.connect()  # type: ignore[no-untyped-call]
+    except errors.DRIVER as error:
+        await drop(connection)
+        raise errors.not_connected(error) from error
+
+
+async def exchange(
+    connection: AbstractConnection, commands: Sequence[Command], timeout_s: float
+) -> list[Any]:
+    """Send commands once and return their replies, errors among them; raise OutcomeUnknown."""
+    packed = b"".join(map(_pack, commands))
+    try:
+        async with asyncio.timeout(timeout_s):
+            await connection.send_packed_command(packed, check_health=False)
+            return [await _reply(connection) for _ in commands]
+    except errors.DRIVER as error:
+        await drop(connection)
+        raise errors.lost(error) from error
+    except BaseException:
+        await drop(connection)  # a reply may still come, and must not be taken for another's
+        raise
+
+
+def _pack(command: Command) -> bytes:
+    packed: bytes = hiredis.pack_command(tuple(command))  # type: ignore[arg-type]  # its stub errs
+    return packed
+
+
+async def _reply(connection: AbstractConnection) -> Any:
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        return error
+
+
+async def drop(connection: AbstractConnection) -> None:
+    """Close at once."""
+    try:
+        await connection.disconnect(nowait=True)
+    except errors.DRIVER:
+        return
+
+
+class Client:
+    """Calls over a bounded pool of connections; who finds none free waits for its turn."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._free = asyncio.Semaphore(CALLS_AT_ONCE)
+        self._idle: list[AbstractConnection] = []
+
+    async def call(self, *command: Argument) -> Any:
+        """Run one command; raise what its reply says."""
+        (reply,) = await self.call_all([command])
+        return checked(reply)
+
+    async def call_all(self, commands: Sequence[Command]) -> list[Any]:
+        """Run commands in one round trip and return their replies, errors among them."""
+        async with self._connection() as connection:
+            return await exchange(connection, commands, self._address.timeout_s)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AbstractConnection]:
+        async with self._free:
+            connection = self._idle.pop() if self._idle else self._address.connect()
+            try:
+                await ready(connection, self._address.timeout_s)
+                yield connection
+            finally:
+                self._idle.append(connection)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        while self._idle:
+            await drop(self._idle.pop())
+
+
+def checked(reply: Any) -> Any:
+    """Return a reply, or raise the error that it is."""
+    if isinstance(reply, ResponseError):
+        raise errors.refused(reply) from reply
+    return reply

@@ -1,0 +1,69 @@
+"""What the driver raises, in the words of the domain. No driver error leaves the adapter."""
+
+from __future__ import annotations
+
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+)
+
+from stagewright.domain.errors import (
+    ConfigurationError,
+    OutcomeUnknown,
+    StagewrightError,
+    Unreachable,
+)
+
+SERVER = "Redis"
+
+DRIVER = (RedisError, OSError, TimeoutError, EOFError)
+"""All that the driver raises when a connection is lost or cannot be made."""
+
+_NOT_NOW = (
+    *("OOM", "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN"),
+    *("TRYAGAIN", "BUSY", "MISCONF", "NOREPLICAS"),
+)
+"""The server refused before it did anything, for a reason that passes or that people can mend."""
+
+
+def not_connected(error: BaseException) -> StagewrightError:
+    """Translate what kept us from connecting: nothing was sent."""
+    if isinstance(error, AuthenticationError | AuthorizationError | NoPermissionError):
+        return _not_allowed(error)
+    return Unreachable(SERVER, _reason(error), remedy="See that it runs and that the URL names it.")
+
+
+def lost(error: BaseException) -> StagewrightError:
+    """Translate a call that was sent and whose answer is not known."""
+    if isinstance(error, BusyLoadingError):
+        return Unreachable(SERVER, "it is loading its data", remedy="Try again in a moment.")
+    return OutcomeUnknown(SERVER, f"unknown outcome: {_reason(error)}")
+
+
+def refused(error: ResponseError) -> StagewrightError:
+    """Translate an answer that is an error."""
+    text = str(error)
+    if isinstance(error, NoPermissionError):
+        return _not_allowed(error)
+    if text.startswith(_NOT_NOW) or "maxmemory" in text:
+        return Unreachable(SERVER, text, remedy="Nothing was changed; try again when it is mended.")
+    return StagewrightError(f"Redis refused a call: {text}")
+
+
+def is_missing_function(reply: object) -> bool:
+    """Whether a reply says that our library is not loaded: nothing was done."""
+    return isinstance(reply, ResponseError) and "Function not found" in str(reply)
+
+
+def _not_allowed(error: BaseException) -> ConfigurationError:
+    return ConfigurationError(
+        "url", f"Redis does not let us in: {error}", remedy="Check user, password and permissions."
+    )
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,233 @@
+-- Applies commits to workflows of one partition, each as a whole or not at all. All that can be
+-- wrong is found before the first write.
+--
+-- KEYS: marks tasks queue leases timers index feed inbox letters letter_order,
+--   then per commit: workflow, log
+-- ARGV: now (ms), feed retention (ms), then per commit: shape (see SHAPE), expected step id (''
+--   for none), step id, snapshot, (fenced task, token).., closed task..,
+--   (new task, lane, priority, timeout ms, body).., consumed position.., (output field, output)..,
+--   log record.., (timer, due ms).., cleared timer.., index member.., (letter, packed)..
+-- Answer: per commit 0 committed, 1 conflict, 2 fenced
+--
+-- A workflow is a hash: s step id, d snapshot, t open tasks, m timers, p 1 if suspended, i index
+-- members, o:KEY outputs; or x alone, its tombstone.
+
+local COMMITTED, CONFLICT, FENCED = 0, 1, 2
+local FIXED_KEYS = 10
+
+-- The sections' lengths in their order; last 0 to keep, 1 to lift, 2 to impose the suspension.
+local SHAPE = '>HHHHHHHHHHB'
+
+-- Returns where a commit begins, where its sections do, where the next commit does (END), and the
+-- suspension.
+local END = 12
+local function sections(args, at)
+  local fences, closed, new, used, outputs, records, timers, cleared, members, letters, suspend =
+    struct.unpack(SHAPE, args[at])
+  local closed_at = at + 4 + 2 * fences
+  local new_at = closed_at + closed
+  local used_at = new_at + 5 * new
+  local outputs_at = used_at + used
+  local records_at = outputs_at + 2 * outputs
+  local timers_at = records_at + records
+  local cleared_at = timers_at + 2 * timers
+  local members_at = cleared_at + cleared
+  local letters_at = members_at + members
+  return at, at + 4, closed_at, new_at, used_at, outputs_at, records_at, timers_at, cleared_at,
+    members_at, letters_at, letters_at + 2 * letters, suspend
+end
+
+local function read_workflow(workflow, args, outputs_at, records_at)
+  local fields = {'s', 't', 'p'}
+  for at = outputs_at, records_at - 1, 2 do fields[#fields + 1] = args[at] end
+  return redis.call('HMGET', workflow, unpack(fields))
+end
+
+-- Returns the commits' sections, the workflows as stored, and the records of all tasks named.
+local function read_commits(keys, args)
+  local plans, stored, named, at = {}, {}, {}, 3
+  for number = 1, (#keys - FIXED_KEYS) / 2 do
+    local plan = {sections(args, at)}
+    local _, fences_at, closed_at, new_at, used_at, outputs_at, records_at = unpack(plan, 1, 7)
+    for place = fences_at, closed_at - 1, 2 do named[#named + 1] = args[place] end
+    for place = closed_at, new_at - 1 do named[#named + 1] = args[place] end
+    for place = new_at, used_at - 1, 5 do named[#named + 1] = args[place] end
+    local workflow = keys[FIXED_KEYS - 1 + 2 * number]
+    stored[number] = read_workflow(workflow, args, outputs_at, records_at)
+    plans[number], at = plan, plan[END]
+  end
+  if at ~= #args + 1 then error('the arguments do not have the announced shapes') end
+  local records = {}
+  for number, packed in ipairs(fetch(keys[2], named)) do records[named[number]] = packed end
+  return plans, stored, records
+end
+
+-- Whether a workflow that is not there has left a tombstone.
+local function buried(workflow, now)
+  local tombstone = redis.call('HGET', workflow, 'x')
+  if not tombstone then return false end
+  return tonumber(string.match(tombstone, '^%d+')) > now
+end
+
+local function judge(workflow, args, plan, stored, records, now)
+  local at, fences_at, closed_at = unpack(plan, 1, 3)
+  if (stored[1] or '') ~= args[at + 1] then return CONFLICT end
+  if not stored[1] and buried(workflow, now) then return CONFLICT end
+  for place = fences_at, closed_at - 1, 2 do
+    local packed = records[args[place]]
+    if not packed or token_of(packed) ~= tonumber(args[place + 1]) then return FENCED end
+  end
+  return COMMITTED
+end
+
+local function close_tasks(args, from, to, batch, open)
+  for at = from, to - 1 do
+    local task = args[at]
+    local packed = batch.found[task]
+    if packed then
+      stage_withdrawn(batch, packed, task)
+      batch.closed[#batch.closed + 1] = task
+      batch.found[task] = nil
+      open = without(open, task)
+    end
+  end
+  return open
+end
+
+local function open_tasks(args, from, to, batch, open, held)
+  for at = from, to - 1, 5 do
+    local task, lane, priority = args[at], args[at + 1], args[at + 2]
+    if not batch.found[task] then
+      batch.place = batch.place + 1
+      add(batch.records, task, struct.pack(RECORD, held == 1 and SUSPENDED or QUEUED, held,
+        priority, 0, 0, batch.place, batch.now, 0, 0, args[at + 3], lane, '') .. args[at + 4])
+      if held == 0 then
+        stage_queued(batch, queue_member(lane, priority, batch.place, task), lane, priority, task)
+      end
+      open = open .. task .. '\n'
+    end
+  end
+  return open
+end
+
+-- Takes a workflow's queued tasks out of their lanes (held is 1) or puts them back (0).
+local function hold_tasks(tasks, batch, open, held)
+  local named = items(open)
+  for number, packed in ipairs(fetch(tasks, named)) do
+    local task, state = named[number], state_of(packed)
+    local member, lane, priority = member_of(packed, task)
+    if held == 1 and state == QUEUED then
+      stage_withdrawn(batch, packed, task)
+      state = SUSPENDED
+    elseif held == 0 and state == SUSPENDED then
+      stage_queued(batch, member, lane, tostring(priority), task)
+      state = QUEUED
+    end
+    add(batch.records, task, in_state(packed, state, held))
+  end
+end
+
+local function move_timers(args, timers_at, cleared_at, members_at, workflow, id, batch)
+  local set = redis.call('HGET', workflow, 'm') or '\n'
+  for at = cleared_at, members_at - 1 do
+    batch.cleared[#batch.cleared + 1] = id .. '|' .. args[at]
+    set = without(set, args[at])
+  end
+  for at = timers_at, cleared_at - 1, 2 do
+    add(batch.timers, args[at + 1], id .. '|' .. args[at])
+    set = without(set, args[at]) .. args[at] .. '\n'
+  end
+  return set
+end
+
+local function move_index(args, from, to, workflow, batch)
+  local old = redis.call('HGET', workflow, 'i') or '\n'
+  for _, member in ipairs(items(old)) do batch.unindexed[#batch.unindexed + 1] = member end
+  local members = '\n'
+  for at = from, to - 1 do
+    add(batch.indexed, '0', args[at])
+    members = members .. args[at] .. '\n'
+  end
+  return members
+end
+
+local function write_log(args, from, to, log, id, batch)
+  local records = {}
+  for at = from, to - 1 do
+    records[#records + 1] = args[at]
+    add(batch.fed, 'step:' .. id, args[at])
+  end
+  each('RPUSH', log, records)
+end
+
+-- Writes what belongs to one workflow alone, and stages the rest.
+local function write_commit(keys, args, number, plan, stored, batch)
+  local at, _, closed_at, new_at, used_at, outputs_at, records_at, timers_at, cleared_at,
+    members_at, letters_at, end_at, suspend = unpack(plan)
+  local workflow, log = keys[FIXED_KEYS - 1 + 2 * number], keys[FIXED_KEYS + 2 * number]
+  local id = string.sub(workflow, batch.id_at)
+  local before, held = stored[2] or '\n', stored[3] and 1 or 0
+  local fields = {'s', args[at + 2], 'd', args[at + 3]}
+  if not stored[1] then redis.call('DEL', workflow) end -- a tombstone at the end of its time
+  local open = close_tasks(args, closed_at, new_at, batch, before)
+  if suspend > 0 then
+    held = suspend - 1
+    hold_tasks(keys[2], batch, open, held)
+    if held == 1 then add(fields, 'p', '1') else redis.call('HDEL', workflow, 'p') end
+  end
+  open = open_tasks(args, new_at, used_at, batch, open, held)
+  if open ~= before then add(fields, 't', open) end
+  if timers_at < members_at then
+    add(fields, 'm', move_timers(args, timers_at, cleared_at, members_at, workflow, id, batch))
+  end
+  if members_at < letters_at then
+    add(fields, 'i', move_index(args, members_at, letters_at, workflow, batch))
+  end
+  for place = outputs_at, records_at - 1, 2 do -- written once
+    if not stored[4 + (place - outputs_at) / 2] then add(fields, args[place], args[place + 1]) end
+  end
+  each('HSET', workflow, fields)
+  write_log(args, records_at, timers_at, log, id, batch)
+  for place = letters_at, end_at - 1, 2 do
+    keep_letter(keys[9], keys[10], args[place], args[place + 1])
+  end
+end
+
+local function new_batch(keys, now, found, place)
+  local batch = staged()
+  batch.now, batch.found, batch.place = now, found, tonumber(place) or 0
+  batch.timers, batch.cleared, batch.indexed, batch.unindexed, batch.fed = {}, {}, {}, {}, {}
+  batch.id_at = #keys[1] - 5 + 3 -- workflow keys have `w:` where marks has `marks`
+  return batch
+end
+
+local function commit(keys, args)
+  local marks, tasks, queue, leases, timers, index, feed, inbox = unpack(keys, 1, 8)
+  local now, verdicts, accepted, used = tonumber(args[1]), {}, {}, {}
+  local plans, stored, records = read_commits(keys, args)
+  for number, plan in ipairs(plans) do
+    local workflow = keys[FIXED_KEYS - 1 + 2 * number]
+    verdicts[number] = judge(workflow, args, plan, stored[number], records, now)
+    if verdicts[number] == COMMITTED then
+      accepted[#accepted + 1] = number
+      for at = plan[5], plan[6] - 1 do used[#used + 1] = args[at] end
+    end
+  end
+  if #accepted == 0 then return verdicts end
+  each('XDEL', inbox, used) -- refuses malformed positions, so it is the first write
+  local state = redis.call('HMGET', marks, 'place', 'trimmed_at')
+  local batch = new_batch(keys, now, records, state[1])
+  for _, number in ipairs(accepted) do
+    write_commit(keys, args, number, plans[number], stored[number], batch)
+  end
+  append_feed(feed, args[1], batch.fed)
+  each('ZREM', timers, batch.cleared)
+  each('ZADD', timers, batch.timers)
+  each('ZREM', index, batch.unindexed)
+  each('ZADD', index, batch.indexed)
+  write_tasks(batch, marks, tasks, queue, leases)
+  redis.call('HSET', marks, 'place', batch.place)
+  redis.call('HINCRBY', marks, 'commits', #accepted)
+  trim_feed(marks, feed, now, tonumber(args[2]), state[2])
+  return verdicts
+end

@@ -1,0 +1,10 @@
+-- Gives a partition that is seen for the first time its incarnation.
+--
+-- KEYS: marks
+-- ARGV: a new incarnation
+-- Answer: the incarnation in force
+
+local function mark(keys, args)
+  redis.call('HSETNX', keys[1], 'incarnation', args[1])
+  return redis.call('HGET', keys[1], 'incarnation')
+end

@@ -1,0 +1,192 @@
+"""The store of workflows on Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from stagewright.adapters.redis import commits as encoding
+from stagewright.adapters.redis.connection import Argument, Command
+from stagewright.adapters.redis.indexes import ROWS_LOOKED_AT, Found, Search, merge, search
+from stagewright.adapters.redis.keys import PartitionKeys
+from stagewright.adapters.redis.shared import Shared
+from stagewright.domain import ids
+from stagewright.ports.health import PortHealth
+from stagewright.ports.workflow_store import Commit, Page, Query, Stored, Tombstone, Verdict
+
+COMMITS_PER_CALL = 64
+"""A server does nothing else during a call: so many take it one to two milliseconds."""
+
+_VERDICTS = (Verdict.COMMITTED, Verdict.CONFLICT, Verdict.FENCED)
+
+
+class RedisWorkflowStore:
+    """IWorkflowStore: one Function call per partition and batch."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._functions, self._keys, self._clock = shared.functions, shared.keys, shared.clock
+        self._lanes, self._watch, self._health = shared.lanes, shared.watch, shared.health
+        self._feed_retention_ms = shared.feed_retention_ms
+
+    async def load(self, workflow_ids: Sequence[str]) -> Sequence[Stored | Tombstone | None]:
+        """Return workflows, tombstones or None."""
+        commands = [("HGETALL", self._keys.of(id_).workflow(id_)) for id_ in workflow_ids]
+        replies = await self._functions.run(commands) if commands else []
+        return [self._read(id_, reply) for id_, reply in zip(workflow_ids, replies, strict=True)]
+
+    def _read(self, workflow_id: str, flat: list[bytes]) -> Stored | Tombstone | None:
+        fields = dict(zip(flat[::2], flat[1::2], strict=True))
+        if b"s" in fields:
+            outputs = {
+                name[2:].decode(): body for name, body in fields.items() if name[:2] == b"o:"
+            }
+            return Stored(workflow_id, fields[b"s"].decode(), fields[b"d"], outputs)
+        if b"x" not in fields:
+            return None
+        expires_at_ms, status, body_hash = fields[b"x"].decode().split("\n")
+        if int(expires_at_ms) <= self._clock.now_ms():
+            return None
+        return Tombstone(workflow_id, status, body_hash, int(expires_at_ms))
+
+    async def commit(self, commits: Sequence[Commit], now_ms: int) -> Sequence[Verdict]:
+        """Apply each commit atomically and on its own."""
+        by_partition: dict[int, list[int]] = {}
+        for place, commit in enumerate(commits):
+            by_partition.setdefault(ids.partition_of(commit.workflow_id), []).append(place)
+        calls = [
+            places[first : first + COMMITS_PER_CALL]
+            for places in by_partition.values()
+            for first in range(0, len(places), COMMITS_PER_CALL)
+        ]
+        commands = [self._command([commits[place] for place in call], now_ms) for call in calls]
+        verdicts = [Verdict.CONFLICT] * len(commits)
+        for call, reply in zip(calls, await self._run(commands), strict=True):
+            for place, verdict in zip(call, reply, strict=True):
+                verdicts[place] = _VERDICTS[verdict]
+                if verdict == 0:
+                    self._note(commits[place])
+        return verdicts
+
+    async def _run(self, commands: Sequence[Command]) -> list[Any]:
+        return await self._functions.run(commands) if commands else []
+
+    def _command(self, commits: Sequence[Commit], now_ms: int) -> Command:
+        part = self._keys.of(commits[0].workflow_id)
+        keys = list(_commit_keys(part))
+        arguments: list[Argument] = [now_ms, self._feed_retention_ms]
+        for commit in commits:
+            keys += (part.workflow(commit.workflow_id), part.log(commit.workflow_id))
+            arguments += encoding.encode(commit)
+        return self._functions.command("commit", keys, arguments)
+
+    def _note(self, commit: Commit) -> None:
+        """Remember what this process need not be told: tasks to claim, instants to watch."""
+        partition = ids.partition_of(commit.workflow_id)
+        for task in commit.new_tasks:
+            self._lanes.note(task.lane, partition, task.priority)
+        if commit.timers:
+            self._watch.falls_due(partition, min(commit.timers.values()))
+
+    async def log(
+        self,
+        workflow_id: str,
+        which: Literal["steps", "notes"] = "steps",
+        after: int = 0,
+        limit: int = 1_000,
+    ) -> Sequence[bytes]:
+        """Return step records, or the notes that are kept."""
+        if limit <= 0:
+            return []
+        part = self._keys.of(workflow_id)
+        key = part.log(workflow_id) if which == "steps" else part.notes(workflow_id)
+        (records,) = await self._functions.run([("LRANGE", key, after, after + limit - 1)])
+        return list(records)
+
+    async def query(self, query: Query) -> Page:
+        """Return workflows by index."""
+        wanted = search(query)
+        parts = self._keys.partitions
+        if query.partition is not None:
+            parts = parts[query.partition : query.partition + 1]
+        found = await self._search(parts, wanted, query.limit)
+        places, cursor = merge(found, query.limit, backwards=wanted.backwards)
+        return Page(await self._rows([workflow_id for _, workflow_id in places]), cursor)
+
+    async def _search(
+        self, parts: Sequence[PartitionKeys], wanted: Search, limit: int
+    ) -> list[Found]:
+        budget = max(1, ROWS_LOOKED_AT // max(1, len(parts)))
+        arguments = (wanted.first, wanted.last, int(wanted.backwards), limit, budget, wanted.text)
+        commands = [
+            self._functions.command("query", [part.index], (*arguments, *wanted.others))
+            for part in parts
+        ]
+        return [_found(reply) for reply in await self._run(commands)]
+
+    async def _rows(self, workflow_ids: Sequence[str]) -> list[Stored]:
+        commands = [("HMGET", self._keys.of(id_).workflow(id_), "s", "d") for id_ in workflow_ids]
+        replies = await self._run(commands)
+        return [
+            Stored(workflow_id, step.decode(), snapshot, {})
+            for workflow_id, (step, snapshot) in zip(workflow_ids, replies, strict=True)
+            if step is not None  # forgotten in this moment
+        ]
+
+    async def counts(self) -> Mapping[str, int]:
+        """Return the number of workflows by status."""
+        parts = self._keys.partitions
+        commands = [self._functions.command("counts", [part.index]) for part in parts]
+        counts: dict[str, int] = {}
+        for reply in await self._functions.run(commands):
+            for status, number in zip(reply[::2], reply[1::2], strict=True):
+                counts[status.decode()] = counts.get(status.decode(), 0) + number
+        return counts
+
+    async def forget(self, workflow_id: str, step_id: str, tombstone: Tombstone) -> bool:
+        """Replace a workflow by its tombstone."""
+        part = self._keys.of(workflow_id)
+        stone = f"{tombstone.expires_at_ms}\n{tombstone.status}\n{tombstone.body_hash}"
+        ttl_ms = tombstone.expires_at_ms - self._clock.now_ms()
+        keys = _forget_keys(part, workflow_id)
+        return bool(await self._functions.call("forget", keys, (step_id, stone, ttl_ms)))
+
+    async def health(self) -> PortHealth:
+        """Return whether Redis answers and how durable it is."""
+        return await self._health.check()
+
+
+def _commit_keys(part: PartitionKeys) -> Sequence[str]:
+    return (
+        part.marks,
+        part.tasks,
+        part.queue,
+        part.leases,
+        part.timers,
+        part.index,
+        part.feed,
+        part.inbox,
+        part.letters,
+        part.letter_order,
+    )
+
+
+def _forget_keys(part: PartitionKeys, workflow_id: str) -> Sequence[str]:
+    return (
+        part.workflow(workflow_id),
+        part.log(workflow_id),
+        part.notes(workflow_id),
+        part.blobs(workflow_id),
+        part.tasks,
+        part.queue,
+        part.leases,
+        part.timers,
+        part.index,
+    )
+
+
+def _found(reply: Any) -> Found:
+    rows, more, at_ms, workflow_id = reply
+    places = [
+        (int(time), found.decode()) for time, found in zip(rows[::2], rows[1::2], strict=True)
+    ]
+    return Found(places, (int(at_ms), workflow_id.decode()) if more and at_ms else None)
