@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,7 +21,7 @@ from stagewright.adapters.sqlite.feed import Feed
 from stagewright.adapters.sqlite.hints import Hints
 from stagewright.adapters.sqlite.kv_store import SqliteKVStore
 from stagewright.adapters.sqlite.message_bus import SqliteMessageBus
-from stagewright.adapters.sqlite.migrations import Namespace, prepare
+from stagewright.adapters.sqlite.migrations import prepare
 from stagewright.adapters.sqlite.owner import Owner
 from stagewright.adapters.sqlite.reader import Reader
 from stagewright.adapters.sqlite.registry import SqliteRegistry
@@ -61,13 +60,12 @@ async def open_backend(
     """
     path = path_of(url)
     async with AsyncExitStack() as stack:
-        owner = await asyncio.to_thread(_own, path, clock)
+        owner = _own(path, clock)
         stack.callback(owner.release)
-        sessions, namespace = await asyncio.to_thread(_sessions, path, options)
-        core = await _core(stack, sessions, namespace, options, clock)
+        core = _core(stack, path, options, clock)
         yield SqliteBackend(
             url=url,
-            partitions=namespace.partitions,
+            partitions=core.namespace.partitions,
             bus=SqliteMessageBus(core),
             kv=SqliteKVStore(core),
             store=SqliteWorkflowStore(core),
@@ -114,41 +112,30 @@ def _own(path: Path, clock: IClock) -> Owner:
     return owner
 
 
-def _sessions(path: Path, options: BackendOptions) -> tuple[list[Session], Namespace]:
-    """Return sessions for writing, reading and scanning."""
+def _core(stack: AsyncExitStack, path: Path, options: BackendOptions, clock: IClock) -> Core:
+    """Open the file and start the threads; the stack ends them and closes it."""
     statements = load_statements()
-    writing = Session(connect(path, writable=True), statements, str(path))
-    try:
-        namespace = prepare(writing, options)
-        reading = [Session(connect(path, writable=False), statements, str(path)) for _ in range(2)]
-    except BaseException:
-        writing.close()
-        raise
-    return [writing, *reading], namespace
 
+    def session(*, writable: bool) -> Session:
+        opened = Session(connect(path, writable=writable), statements, str(path))
+        stack.callback(opened.close)
+        return opened
 
-async def _core(
-    stack: AsyncExitStack,
-    sessions: list[Session],
-    namespace: Namespace,
-    options: BackendOptions,
-    clock: IClock,
-) -> Core:
-    """Start the threads; the stack ends them, the writer last."""
-    writing, reading, scanning = sessions
-    commits = [count for _, count in reading.rows("select_partitions")]
-    hints = Hints(commits, dict(reading.rows("select_last_positions")))
+    writing = session(writable=True)
+    namespace = prepare(writing, options)
+    reading = session(writable=False)
+    reader = Reader(reading, session(writable=False))
     writer = Writer(writing, namespace.partitions)
     stack.push_async_callback(writer.close)
-    reader = Reader(reading, scanning)
-    stack.push_async_callback(reader.close)
+    stack.callback(reader.close)
+    commits = [count for _, count in reading.rows("select_partitions")]
     return Core(
-        path=reading.path,
+        path=str(path),
         version=apsw.sqlite_lib_version(),
         namespace=namespace,
         clock=clock,
         writer=writer,
         reader=reader,
-        hints=hints,
+        hints=Hints(commits, dict(reading.rows("select_last_positions"))),
         feed=Feed(writer, reader, namespace, options.feed_retention_s),
     )

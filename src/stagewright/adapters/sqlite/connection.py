@@ -7,6 +7,7 @@ Every connection is apsw's. The same file must never be opened with the standard
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,7 @@ class Session:
         return self._statements[name]
 
     def close(self) -> None:
-        """Close the connection."""
-        self._cursor.close()
-        self.db.close()
+        """Close the connection; what cannot be moved out of the log stays there, safely."""
+        with suppress(apsw.Error):
+            self._cursor.close()
+            self.db.close()

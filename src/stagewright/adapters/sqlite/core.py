@@ -33,7 +33,7 @@ class Core:
         where = f"SQLite {self.version}, {self.path}, synchronous=FULL"
         failure = self.writer.failure
         try:
-            self.reader.rows("select_meta", ("last",))
+            self.reader.rows("select_meta", ("reserved",))
         except StoreFailed as error:
             failure = error
         if failure is None:

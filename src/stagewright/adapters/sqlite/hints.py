@@ -151,9 +151,15 @@ class Hints:
             listener.tell(message)
 
     def _tell_all(self, hints: Iterable[tuple[str, bytes]]) -> None:
-        if self._listeners[Topic.WAKE]:
-            for workflow_id, body in hints:
-                self.tell(Topic.WAKE, Message(workflow_id, body))
+        """Wake a listener once per lane: a commit of 100 tasks is one reason to look, not 100."""
+        listeners = self._listeners[Topic.WAKE]
+        if not listeners:
+            return
+        told = [Message(workflow_id, body) for workflow_id, body in hints]
+        once = list({message.body: message for message in reversed(told)}.values())
+        for listener in listeners:
+            for message in once if listener.workflow_id is None else told:
+                listener.tell(message)
 
     def join(self, listener: Listener) -> None:
         """Tell it from now on."""

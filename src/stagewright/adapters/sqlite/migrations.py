@@ -78,7 +78,7 @@ def _found(session: Session, options: BackendOptions) -> None:
     facts = (
         ("namespace", options.namespace),
         ("incarnation", secrets.token_hex(4)),
-        ("last", 0),
+        ("reserved", 0),
         ("trimmed", 0),
     )
     session.change_many("set_meta", facts)

@@ -21,15 +21,13 @@ class Reader:
 
     def __init__(self, session: Session, scanning: Session) -> None:
         self.rows, self.row = session.rows, session.row
-        self._session, self._scanning = session, scanning
+        self._scanning = scanning
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-reader")
 
     async def scan(self, work: Callable[[Session], T]) -> T:
         """Run work that may look at many rows in the reading thread."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._scanning)
 
-    async def close(self) -> None:
-        """Finish the scan that runs and close both connections."""
-        await asyncio.to_thread(self._thread.shutdown, wait=True)
-        self._scanning.close()
-        self._session.close()
+    def close(self) -> None:
+        """End the thread once the scan that runs is over."""
+        self._thread.shutdown(wait=True, cancel_futures=True)

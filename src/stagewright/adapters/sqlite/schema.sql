@@ -1,5 +1,5 @@
 -- One namespace. Numbers (places of tasks, positions in inboxes, places on the feed, tokens) are all
--- drawn from one counter, `last` in meta, and never used twice.
+-- drawn from one counter and never used twice; `reserved` in meta bounds those in use from above.
 
 CREATE TABLE meta (
     name TEXT PRIMARY KEY,

@@ -22,7 +22,11 @@ from stagewright.ports.task_queue import (
 
 
 class SqliteTaskQueue:
-    """ITaskQueue over one file."""
+    """ITaskQueue over one file.
+
+    Claims and extensions do not wait for the disk: should the machine fail, the tasks are queued
+    again and their agents are gone with it. Every result waits, and what came before it with it.
+    """
 
     def __init__(self, core: Core) -> None:
         self._core, self._hints, self._run = core, core.hints, core.writer.run
@@ -30,7 +34,9 @@ class SqliteTaskQueue:
 
     async def claim(self, claim: Claim, now_ms: int) -> Sequence[ClaimedTask]:
         """Lease up to the wanted number of tasks."""
-        return await self._run(lambda transaction: self._claims.take(transaction, claim, now_ms))
+        return await self._run(
+            lambda transaction: self._claims.take(transaction, claim, now_ms), lasting=False
+        )
 
     async def extend(
         self, leases: Sequence[TaskLease], lease_s: float, now_ms: int
@@ -40,7 +46,8 @@ class SqliteTaskQueue:
         return await self._run(
             lambda transaction: [
                 self._extend(transaction, lease, until_ms, now_ms) for lease in leases
-            ]
+            ],
+            lasting=False,
         )
 
     def _extend(

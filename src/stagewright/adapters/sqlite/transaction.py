@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from stagewright.adapters.sqlite.connection import Session
 from stagewright.domain import ids
 from stagewright.domain.errors import UsageError
+
+RESERVED_AT_ONCE = 100_000
 
 
 class Transaction:
@@ -19,19 +22,25 @@ class Transaction:
         self.effects: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         """Calls to make on the event loop once the transaction is committed."""
         self._partitions = partitions
-        ((self._last,),) = session.rows("select_meta", ("last",))
-        self._saved = self._last
+        ((self._reserved,),) = session.rows("select_meta", ("reserved",))
+        self._last = self._reserved
 
     def next_number(self) -> int:
-        """Return a number greater than any drawn before; a failed request leaves a gap."""
+        """Return a number greater than any drawn before, in whatever process; gaps occur."""
         self._last += 1
         return int(self._last)
 
-    def save_numbers(self) -> None:
-        """Keep the newest number with the changes that use it."""
-        if self._last != self._saved:
-            self.change("set_meta", ("last", self._last))
-            self._saved = self._last
+    def reserve_numbers(self) -> Callable[[], None]:
+        """Set numbers aside when few are left, so that most transactions need not write them.
+
+        Outside every savepoint, as the last thing before COMMIT: no number is used before a bound
+        above it is stored. Return what takes the reservation back when COMMIT fails.
+        """
+        before = self._reserved
+        if before - self._last < RESERVED_AT_ONCE // 2:
+            self._reserved = self._last + RESERVED_AT_ONCE
+            self.change("set_meta", ("reserved", self._reserved))
+        return partial(setattr, self, "_reserved", before)
 
     def after_commit(self, effect: Callable[..., None], *values: Any) -> None:
         """Make a call on the event loop before the request is answered."""

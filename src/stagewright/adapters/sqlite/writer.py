@@ -21,7 +21,7 @@ import apsw
 from stagewright.adapters.sqlite import failures
 from stagewright.adapters.sqlite.connection import Session
 from stagewright.adapters.sqlite.transaction import Transaction
-from stagewright.domain.errors import StagewrightError, StoreFailed
+from stagewright.domain.errors import StoreFailed
 
 GROUP_LIMIT = 256
 
@@ -32,12 +32,13 @@ Work = Callable[[Transaction], T]
 @dataclass(frozen=True, slots=True)
 class _Request:
     work: Work[Any]
+    lasting: bool
     answer: asyncio.Future[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    error: BaseException
+    error: Exception
 
 
 class Writer:
@@ -48,7 +49,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._waiting: SimpleQueue[_Request | None] = SimpleQueue()
         self._ended = self._loop.create_future()
-        self._closing = False
+        self._closing, self._lasting = False, True
         self.groups = 0
         """Transactions so far."""
         self.failure: Exception | None = None
@@ -56,24 +57,28 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._thread.start()
 
-    async def run(self, work: Work[T]) -> T:
+    async def run(self, work: Work[T], *, lasting: bool = True) -> T:
         """Run work in the next transaction; return its result once that is committed.
 
         What the work raises is raised here, and then the work changed nothing. When the
         transaction cannot be committed, all its requests raise StoreFailed or OutcomeUnknown.
+        Work that need not be `lasting` survives the kill of the process; a failure of the whole
+        machine may take it back, with all that came after it up to the next lasting one.
         """
         if self._closing:
             raise StoreFailed(self._session.path, "it was closed", remedy="Open it again.")
         answer: asyncio.Future[T] = self._loop.create_future()
-        self._waiting.put(_Request(work, answer))
+        self._waiting.put(_Request(work, lasting, answer))
         return await answer
 
     async def close(self) -> None:
-        """Finish what was asked for, then close the connection."""
+        """Finish what was asked for and end the thread; also when cancelled meanwhile."""
         self._closing = True
         self._waiting.put(None)
-        await asyncio.shield(self._ended)
-        self._thread.join()
+        try:
+            await asyncio.shield(self._ended)
+        finally:
+            self._thread.join()
 
     def _run(self) -> None:
         ending = False
@@ -81,8 +86,6 @@ class Writer:
             group, ending = self._next_group()
             if group:
                 self._commit(group)
-        with suppress(apsw.Error):
-            self._session.close()
         self._tell(self._ended.set_result, None)
 
     def _next_group(self) -> tuple[list[_Request], bool]:
@@ -100,40 +103,49 @@ class Writer:
         return group, True
 
     def _commit(self, group: list[_Request]) -> None:
-        transaction, db = self._transaction, self._session.db
-        transaction.effects, changed = [], db.total_changes()
-        outcomes: list[Any] = []
-        failure: Exception | None
+        db, changed = self._session.db, self._session.db.total_changes()
+        self._transaction.effects = []
         try:
+            self._sync(lasting=any(request.lasting for request in group))
             db.execute("BEGIN IMMEDIATE")
             outcomes = [self._apply(request) for request in group]
-            transaction.save_numbers()
-            failure = self._end(db)
-        except apsw.Error as error:
-            failure = failures.translated(error, self._session.path)
+            self._end(db)
+            failure: Exception | None = None
         except Exception as error:  # noqa: BLE001  # the thread must live, and every caller be told
-            failure = error
-        if failure is not None:
+            failure = self._told(error)
             with suppress(apsw.Error):
                 db.execute("ROLLBACK")
-            outcomes, transaction.effects = [_Failure(copy(failure)) for _ in group], []
+            outcomes = [_Failure(copy(failure)) for _ in group]
+            self._transaction.effects = []
         if failure is not None or db.total_changes() != changed:
-            self.failure = failure
+            self.failure = failure or _store_failure(outcomes)
         self.groups += 1
-        self._tell(_deliver, transaction.effects, group, outcomes)
+        self._tell(_deliver, self._transaction.effects, group, outcomes)
 
-    def _end(self, db: apsw.Connection) -> StagewrightError | None:
+    def _sync(self, *, lasting: bool) -> None:
+        """Choose whether the next COMMIT waits for the disk."""
+        if lasting != self._lasting:
+            self._session.db.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
+            self._lasting = lasting
+
+    def _end(self, db: apsw.Connection) -> None:
+        give_back = self._transaction.reserve_numbers()
         try:
             db.execute("COMMIT")
         except apsw.Error as error:
-            return failures.of_commit(error, self._session.path)
-        return None
+            give_back()
+            raise failures.of_commit(error, self._session.path) from error
+
+    def _told(self, error: Exception) -> Exception:
+        path = self._session.path
+        return failures.translated(error, path) if isinstance(error, apsw.Error) else error
 
     def _apply(self, request: _Request) -> Any:
         """Run one request's work; a failure is its outcome, unless it ended the transaction."""
         transaction, db = self._transaction, self._session.db
         effects = len(transaction.effects)
         db.execute("SAVEPOINT request")
+        outcome: Any
         try:
             outcome = request.work(transaction)
         except Exception as error:
@@ -148,6 +160,12 @@ class Writer:
     def _tell(self, call: Callable[..., object], *values: Any) -> None:
         with suppress(RuntimeError):  # the loop was closed: nobody is left to be told
             self._loop.call_soon_threadsafe(call, *values)
+
+
+def _store_failure(outcomes: list[Any]) -> Exception | None:
+    """Return a failure of the file that only some requests of a group met."""
+    errors = (outcome.error for outcome in outcomes if isinstance(outcome, _Failure))
+    return next((error for error in errors if isinstance(error, StoreFailed)), None)
 
 
 def _deliver(
