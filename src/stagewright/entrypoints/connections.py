@@ -17,6 +17,7 @@ from contextlib import (
     nullcontext,
 )
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -25,13 +26,15 @@ from stagewright.adapters.http.commands import HttpCommands
 from stagewright.adapters.http.dead_letters import HttpDeadLetters
 from stagewright.adapters.http.queries import HttpQueries
 from stagewright.adapters.system.identifiers import SystemIdentifiers
-from stagewright.application.control import Control
 from stagewright.domain.errors import OwnedElsewhere, UsageError
 from stagewright.entrypoints.addresses import DOOR, MEMORY, SQLITE, scheme_of
-from stagewright.entrypoints.container import opened
+from stagewright.entrypoints.open_doors import door_of
 from stagewright.entrypoints.settings import Settings
 from stagewright.ports.control import ICommands, IQueries
 from stagewright.ports.dead_letters import IDeadLetters
+
+if TYPE_CHECKING:
+    from stagewright.application.control import Control
 
 OWNER_WAIT_S = 10.0
 _OWNER_POLL_S = 0.05
@@ -80,16 +83,22 @@ async def _file_session(settings: Settings) -> AsyncIterator[Connection]:
     An owner without a door is one that just starts, or another client's call: it is waited for.
     """
     async with AsyncExitStack() as stack:
-        yield await _reached(settings, stack)
+        door = door_of(settings.url)
+        if door is not None and await _answers(door.address):
+            yield await stack.enter_async_context(_door(*door))
+        else:
+            yield await _reached(settings, stack)
 
 
 async def _reached(settings: Settings, stack: AsyncExitStack) -> Connection:
+    from stagewright.entrypoints.container import opened
+
     end = time.monotonic() + OWNER_WAIT_S
     while True:
         try:
             container = await stack.enter_async_context(opened(settings))
         except OwnedElsewhere as owned:
-            if owned.address is not None and owned.token is not None:
+            if owned.address and owned.token and await _answers(owned.address):
                 return await stack.enter_async_context(_door(owned.address, owned.token))
             if time.monotonic() > end:
                 raise
@@ -98,8 +107,21 @@ async def _reached(settings: Settings, stack: AsyncExitStack) -> Connection:
         await anyio.sleep(_OWNER_POLL_S)
 
 
+async def _answers(address: str) -> bool:
+    """Whether somebody listens there: an owner that stops closes its door before its file."""
+    host, _, port = address.removeprefix("http://").rpartition(":")
+    try:
+        stream = await anyio.connect_tcp(host, int(port))
+    except (OSError, ValueError):
+        return False
+    await stream.aclose()
+    return True
+
+
 @asynccontextmanager
 async def _direct(settings: Settings) -> AsyncIterator[Connection]:
+    from stagewright.entrypoints.container import opened
+
     async with opened(settings) as container:
         yield connection_of(container.control())
 

@@ -23,6 +23,7 @@ from stagewright.application.runner import AgentRunner
 from stagewright.application.runner_options import RunnerOptions
 from stagewright.application.runner_presence import Identity
 from stagewright.entrypoints.addresses import MEMORY, REDIS, SQLITE, scheme_of, unknown_scheme
+from stagewright.entrypoints.logging import quiet_unless_configured
 from stagewright.entrypoints.settings import Settings
 from stagewright.ports.backend import Backend, BackendOptions, OpenBackend
 from stagewright.ports.system import IIdentifiers
@@ -103,6 +104,7 @@ class Container(containers.DeclarativeContainer):
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Container]:
     """Return a fresh container whose backend is open until the block is left."""
+    quiet_unless_configured()
     container = Container(settings=settings)
     open_backend = container.opener()
     async with open_backend(

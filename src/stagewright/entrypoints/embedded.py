@@ -16,7 +16,6 @@ from stagewright.entrypoints.client.stagewright import Stagewright
 from stagewright.entrypoints.connections import connection_of
 from stagewright.entrypoints.container import opened
 from stagewright.entrypoints.hosting import orchestrating, runner_of, running
-from stagewright.entrypoints.logging import quiet_unless_configured
 from stagewright.entrypoints.settings import load_settings
 from stagewright.ports.views import WorkflowView
 
@@ -56,12 +55,24 @@ class Workflow(builder.Workflow):
         `key`, running again goes on where it was. Raise WorkflowFailed when it ends otherwise than
         by completing, TimedOut after `timeout_s`.
         """
-        async with _embedded(url, self.agents if agents is None else tuple(agents)) as client:
-            contracts = [agent.contract.model_dump() for agent in self._known(agents)]
-            view = await client.register(self.data(), contracts=contracts)
-            started = await client.start(f"{self.name}@{view.version}", input, key=key)
+        async with self.embedded(agents=agents, url=url) as client:
+            started = await client.start(f"{self.name}@{self.version}", input, key=key)
             ended = await client.wait(started.workflow_id, timeout_s=timeout_s)
         return _result(ended)
+
+    @asynccontextmanager
+    async def embedded(
+        self, *, agents: Iterable[HasContract] | None = None, url: str = "memory://"
+    ) -> AsyncIterator[Stagewright]:
+        """A client, as long as this process runs an orchestrator and the workflow's agents.
+
+        The workflow is registered; start it with `client.start(NAME)`, watch it with
+        `client.follow(workflow_id)`. Arguments as for `run`.
+        """
+        async with _embedded(url, self.agents if agents is None else tuple(agents)) as client:
+            contracts = [agent.contract.model_dump() for agent in self._known(agents)]
+            await client.register(self.data(), contracts=contracts)
+            yield client
 
     def _known(self, agents: Iterable[HasContract] | None) -> tuple[HasContract, ...]:
         given = {agent.contract.name: agent for agent in self.agents}
@@ -75,7 +86,6 @@ class Workflow(builder.Workflow):
 
 @asynccontextmanager
 async def _embedded(url: str, agents: tuple[HasContract, ...]) -> AsyncIterator[Stagewright]:
-    quiet_unless_configured()
     async with AsyncExitStack() as stack:
         container = await stack.enter_async_context(opened(load_settings({"url": url}).settings))
         await stack.enter_async_context(orchestrating(container))

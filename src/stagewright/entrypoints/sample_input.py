@@ -81,7 +81,8 @@ def _string(schema: Mapping[str, Any]) -> str:
 def _number(schema: Mapping[str, Any]) -> Any:
     if "minimum" in schema:
         return schema["minimum"]
-    if "exclusiveMinimum" in schema:
-        return schema["exclusiveMinimum"] + 1
-    highest = schema.get("maximum", 1)
-    return min(1, highest)
+    above = schema.get("exclusiveMinimum", 0)
+    highest = schema.get("maximum", schema.get("exclusiveMaximum", above + 2))
+    if highest <= above:
+        return highest - 1
+    return above + 1 if above + 1 < highest else (above + highest) / 2

@@ -1,23 +1,12 @@
 from __future__ import annotations
 
 import io
-import logging
-from collections.abc import Iterator
 
 import orjson
 import pytest
 import structlog
 
-from stagewright.entrypoints.logging import configure_logging, redact
-
-
-@pytest.fixture(autouse=True)
-def _restored() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    structlog.reset_defaults()
-    root.handlers[:], root.level = handlers, level
+from stagewright.entrypoints.logging import configure_logging, quiet_unless_configured, redact
 
 
 def written(stream: io.StringIO) -> list[dict[str, object]]:
@@ -84,3 +73,21 @@ def test_pretty_lines_are_redacted_too() -> None:
     structlog.get_logger().info("opened", url="redis://:horse@host")
     assert "opened" in stream.getvalue()
     assert "horse" not in stream.getvalue()
+
+
+def test_an_unconfigured_program_hears_warnings_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    structlog.reset_defaults()
+    quiet_unless_configured()
+    structlog.get_logger().info("chatter")
+    structlog.get_logger().warning("trouble")
+    shown = capsys.readouterr()
+    assert "trouble" in shown.err
+    assert "chatter" not in shown.err + shown.out
+
+
+def test_what_a_program_configured_is_left_alone() -> None:
+    stream = io.StringIO()
+    configure_logging("info", "json", stream)
+    quiet_unless_configured()
+    structlog.get_logger().info("seen")
+    assert written(stream)[0]["event"] == "seen"

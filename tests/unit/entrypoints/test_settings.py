@@ -8,12 +8,6 @@ from stagewright.domain.errors import ConfigurationError
 from stagewright.entrypoints.settings import Settings, load_settings
 
 
-@pytest.fixture(autouse=True)
-def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"STAGEWRIGHT_{name.upper()}", raising=False)
-
-
 def origin(start: Path, name: str, **flags: object) -> tuple[object, str]:
     loaded = load_settings(flags, start)
     return next((o.value, o.source) for o in loaded.origins() if o.name == name)

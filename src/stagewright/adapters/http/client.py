@@ -55,7 +55,7 @@ async def open_door(
     """Connect to `address` (`http://HOST:PORT`). Proxies of the environment are not asked."""
     async with httpx2.AsyncClient(
         base_url=address,
-        headers={"authorization": f"Bearer {token}"},
+        headers={"authorization": f"Bearer {token}"} if token else {},
         timeout=_TIMEOUT,
         trust_env=False,
         transport=transport,

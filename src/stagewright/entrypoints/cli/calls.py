@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from stagewright.entrypoints.cli.flags import settings_of
+from stagewright.entrypoints.cli.flags import load
 
 if TYPE_CHECKING:
     from stagewright.entrypoints.client.stagewright import Stagewright
@@ -25,7 +25,7 @@ def ask(url: str | None, use: Callable[[Stagewright], Awaitable[T]]) -> T:
     """Connect, let `use` do its work, and return what it gives."""
     import anyio
 
-    settings = settings_of(url=url)
+    settings = load(url=url).settings
 
     async def asked() -> T:
         async with open_client(settings) as client:
