@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
@@ -157,12 +158,12 @@ def _import_file(wanted: Importable) -> ModuleType:
 
 def _import_privately(wanted: Importable) -> ModuleType:
     name = f"_stagewright_{wanted.name.replace('.', '_')}"
-    spec = importlib.util.spec_from_file_location(name, str(wanted.file))
-    if spec is None or spec.loader is None:
-        raise LoadError(str(wanted.file), "it is no Python file.", remedy="Name it with .py.")
+    loader = SourceFileLoader(name, str(wanted.file))
+    spec = ModuleSpec(name, loader, origin=str(wanted.file))
+    spec.has_location = True
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    loader.exec_module(module)
     return module
 
 

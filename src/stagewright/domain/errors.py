@@ -115,6 +115,7 @@ class CursorExpired(NotFound):
         super().__init__("entry at cursor", cursor, remedy="Read again without a cursor.")
         self.cursor, self.oldest = cursor, oldest
         self.message = first_line(CursorExpired)
+        self.args = (self.message,)
 
 
 # --- conflicts ----------------------------------------------------------------------------------

@@ -399,3 +399,24 @@ def test_a_field_that_the_source_does_not_have_is_an_error() -> None:
 def test_big_definitions_are_checked_quickly() -> None:
     stages = [work(f"s{n}", with_={"from": f"stages.s{max(0, n - 1)}.output"}) for n in range(2000)]
     assert problems(*stages) == []
+
+
+def test_a_reference_that_cannot_be_read_hides_no_other_problem() -> None:
+    template = {"x": {"from": "outptu"}, "y": {"from": "stages.nope.output"}}
+    found = problems(work("a", with_=template), contracts=[contract("a", fields(z=TEXT))])
+    assert [one.path for one in found] == ["stages.0.with.x", "stages.0.with.y"]
+
+
+def test_a_template_that_is_too_deep_is_an_error() -> None:
+    template: Any = {"from": "input"}
+    for _ in range(70):
+        template = [template]
+    found = only_problem(work("a", with_=template), contracts=[contract("a")])
+    assert found.path == "stages.0.with"
+    assert "nested deeper than 64 levels" in found.message
+
+
+def test_what_is_known_of_errors_is_that_they_are_a_list() -> None:
+    stages = [work("a"), work("b", with_={"n": {"from": "stages.a.errors"}})]
+    found = only_problem(*stages, contracts=[contract("b", fields(n=TEXT))])
+    assert "n is array, but string is expected" in found.message

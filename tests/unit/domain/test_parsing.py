@@ -30,8 +30,8 @@ MALFORMED: dict[str, tuple[Any, str | None, str, str, str]] = {
         work("a", timeout=3),
         "a",
         (
-            "Field `timeout` is not known here. Known: agent, description, kind, max_visits, name, on,"
-            " on_failure, repairs, retry, rules, timeout_s, with."
+            "Field `timeout` is not known here. Known: agent, description, kind, max_visits, name,"
+            " on, on_failure, repairs, retry, rules, timeout_s, with."
         ),
         "Did you mean 'timeout_s'?",
         "stages.0.timeout",

@@ -76,6 +76,7 @@ def test_a_missing_field_is_told_with_those_there_are() -> None:
         ({"type": "object"}, None),
         (True, None),
         (5, "it is int, not an object."),
+        ({1: 2}, "Dict key must be str"),
         ({"properties": {"a": {"type": 3}}}, "at properties.a.type: 3 is not valid under any"),
         ({"pattern": "("}, 'at pattern: "(" is not a "regex".'),
         ({"$ref": "#/$defs/x"}, "Pointer '/$defs/x' does not exist."),
