@@ -18,6 +18,7 @@ from stagewright.application.stepper import Stepper, supply
 from stagewright.domain import messages as m
 from stagewright.domain.contracts import Contract
 from stagewright.domain.decide import awaited_task
+from stagewright.domain.defaults import with_defaults
 from stagewright.domain.definition import Definition
 from stagewright.domain.errors import (
     AlreadyDecided,
@@ -70,8 +71,8 @@ class Commands:
         """Start a workflow; committed before this returns."""
         hash_ = await self._catalog.resolve(request.definition)
         compiled = await self._catalog.compiled(hash_)
-        _check_input(compiled, request.input)
-        body = orjson.dumps(request.input, option=orjson.OPT_SORT_KEYS)
+        given = _checked_input(compiled, request.input)
+        body = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
         message = m.Start(
             command_id=self._ids.uuid7(),
             input=body,
@@ -198,8 +199,8 @@ class Commands:
         old = live.state
         body = live.outputs.raw(INPUT_KEY)
         if request.data is not None:
-            _check_input(live.compiled, request.data)
-            body = orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS)
+            given = _checked_input(live.compiled, request.data)
+            body = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
         first = request.stage or (old.ending.stage if old.ending is not None else None)
         if first is not None and live.compiled.plan.stages.get(first) is None:
             raise NotFound("stage", first, known=sorted(live.compiled.plan.stages))
@@ -290,7 +291,10 @@ class Commands:
         return self._durability
 
 
-def _check_input(compiled: Compiled, value: Any) -> None:
+def _checked_input(compiled: Compiled, value: Any) -> Any:
+    """Return the input with its schema's defaults; ValidationFailed names each field."""
+    schema = compiled.plan.definition.input
+    value = value if schema is None else with_defaults(schema, value)
     problems = () if compiled.input is None else compiled.input.problems(value)
     if problems:
         lines = "; ".join(f"{p['path'] or 'input'}: {p['message']}" for p in problems)
@@ -298,6 +302,7 @@ def _check_input(compiled: Compiled, value: Any) -> None:
             f"input does not fit {compiled.plan.definition.name}: {lines}",
             remedy="Correct the fields named.",
         )
+    return value
 
 
 def _body_hash(name: str, body: bytes, request: StartRequest) -> str:
