@@ -178,4 +178,4 @@ async def supply(
     if body is None:
         msg = f"output {missing.key} has lost its blob {missing.blob.hash}"
         raise OutputTooBig(msg)
-    outputs.supply(missing.key, body)
+    outputs.supply(missing.blob, body)

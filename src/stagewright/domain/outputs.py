@@ -30,6 +30,7 @@ class Outputs:
         self._raw: dict[str, bytes] = dict(raw or {})
         self._values: dict[str, Any] = {}
         self._fetched: dict[str, bytes] = {}
+        """By content hash, so that a later version of an output is not taken for this one."""
 
     def add(self, key: str, raw: bytes) -> None:
         """Add a new output; adding it again changes nothing."""
@@ -38,9 +39,9 @@ class Outputs:
             self._raw[key] = raw
             self._values.pop(key, None)
 
-    def supply(self, key: str, body: bytes) -> None:
+    def supply(self, blob: BlobRef, body: bytes) -> None:
         """Supply the body of a big output that was fetched."""
-        self._fetched[key] = body
+        self._fetched[blob.hash] = body
 
     def raw(self, key: str | None) -> bytes:
         """Return the stored form (perhaps a blob reference); JSON null for None or unknown keys."""
@@ -59,14 +60,9 @@ class Outputs:
         blob = stored_blob(raw)
         if blob is None:
             return raw
-        if key not in self._fetched:
+        if blob.hash not in self._fetched:
             raise OutputMissing(key, blob)
-        return self._fetched[key]
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes held raw and fetched."""
-        return sum(map(len, self._raw.values())) + sum(map(len, self._fetched.values()))
+        return self._fetched[blob.hash]
 
     def all_raw(self) -> Mapping[str, bytes]:
         """Return everything as stored."""

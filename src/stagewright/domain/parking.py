@@ -31,6 +31,7 @@ def _spell(message: Any) -> Mapping[str, Any]:
     body.pop("task", None)
     if "output" in body:
         body["output"] = base64.b64encode(body["output"]).decode()
+        body["errors"], body["violations"] = list(body["errors"]), list(body["violations"])
     return body
 
 
