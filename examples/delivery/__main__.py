@@ -1,6 +1,9 @@
 """The demo from the command line.
 
-python -m examples.delivery stop        end every deployed service
+    python -m examples.delivery run [FILE]    deliver a request, by default the to-do list
+    python -m examples.delivery stop          end every deployed service
+
+A run that was killed is gone on with by the next run of the same request.
 """
 
 from __future__ import annotations
@@ -10,16 +13,42 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
+
 from examples.delivery import places, services
+from examples.delivery.request import read_request
+from stagewright import StagewrightError
+
+DEFAULT = Path(__file__).with_name("requests") / "todo.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m examples.delivery", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.delivery",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(dest="command", required=True)
+    running = commands.add_parser("run", help="deliver a request, or go on with it")
+    running.add_argument("file", type=Path, nargs="?", default=DEFAULT, help="a request as JSON")
     commands.add_parser("stop", help="end every deployed service")
-    parser.parse_args(arguments)
-    return stop(places.default_home())
+    options = parser.parse_args(arguments)
+    home = places.default_home()
+    return stop(home) if options.command == "stop" else run(options.file, home)
+
+
+def run(file: Path, home: Path) -> int:
+    """Deliver the request in `file`; 0 when it is deployed, 1 when not, 5 if it is no request."""
+    from examples.delivery import demo  # noqa: PLC0415  `stop` needs no engine
+
+    try:
+        request = read_request(file)
+        home.mkdir(parents=True, exist_ok=True)
+        return anyio.run(demo.run, request, f"sqlite:///{home / 'demo.db'}")
+    except StagewrightError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
 
 
 def stop(home: Path) -> int:

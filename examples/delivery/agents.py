@@ -8,7 +8,7 @@ from examples.delivery.initialization import initialize
 from examples.delivery.integration import integrate
 from examples.delivery.scaffolding import scaffold
 from examples.delivery.validation import validate
-from stagewright.application.agents import agent
+from stagewright import agent
 
 initialization = agent("initialization", version="1.0.0")(initialize)
 scaffolding = agent("scaffolding", version="1.0.0")(scaffold)

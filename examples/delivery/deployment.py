@@ -64,7 +64,7 @@ async def _serving(
     except (NoAnswer, ServiceNotStarted) as error:
         await ctx.log(f"release {release.number} is not healthy, rolling back: {error}")
         raise await _rolled_back(releases, release, previous, str(error)) from error
-    await ctx.log(f"release {release.number} serves at {service.address}")
+    await ctx.log(f"release {release.number} serves")
     return await in_thread(releases.mark_healthy, release), service
 
 

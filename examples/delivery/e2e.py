@@ -35,6 +35,7 @@ async def try_out(task: CommitTask, ctx: Context) -> E2eResult:
             findings, checks = [broken], 0
     verdict = "rework" if findings else "ok"
     result = E2eResult(verdict=verdict, findings=tuple(findings), checks=checks)
+    await ctx.log(f"{len(findings)} findings in {checks} checks")
     await ctx.artifact("e2e.json", json.dumps(result.model_dump(), indent=2).encode())
     return result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from stagewright.application.agents import AgentError
+from stagewright import AgentError
 
 
 class DeliveryError(AgentError):
@@ -19,6 +19,7 @@ class RequestUnreadable(DeliveryError):
     """A request file has the wrong shape. `problems` hold one line per wrong field."""
 
     final = True
+    exit_code = 5
 
     def __init__(self, source: str, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)

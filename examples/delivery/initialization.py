@@ -20,7 +20,7 @@ async def initialize(request: DeliveryRequest, ctx: Context) -> InitializationRe
         raise RequestRefused(found)
     await ctx.artifact("request.json", request.model_dump_json(indent=2).encode())
     workspace = await in_thread(_prepare, request, ctx.workflow_id)
-    await ctx.log(f"{request.name} will be built on {workspace.branch} of {workspace.repository}")
+    await ctx.log(f"on {workspace.branch}")
     return InitializationResult(workspace=workspace)
 
 

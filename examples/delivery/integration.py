@@ -31,6 +31,7 @@ async def integrate(task: CommitTask, ctx: Context) -> IntegrationResult:
     await in_thread(repository.delete_branch, task.workspace.branch)
     files = await in_thread(repository.changed_files, task.workspace.base_commit, commit)
     result = IntegrationResult(commit=commit, files=files)
+    await ctx.log(f"{len(files)} files changed in main")
     await ctx.artifact("merge.json", json.dumps(result.model_dump(), indent=2).encode())
     return result
 

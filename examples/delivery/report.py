@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -28,9 +29,11 @@ def report(
     Each row is one visit of a stage: `{stage, round, outcome, duration_s, artifacts, note}`, all
     but `stage` optional. `status` is the workflow's; `reason` says why it did not complete.
     """
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in COLUMNS:
-        table.add_column(name, justify="right" if name in NUMBERS else "left")
+        table.add_column(
+            name, justify="right" if name in NUMBERS else "left", no_wrap=name != "note"
+        )
     for row in rows:
         table.add_row(*_cells(row))
     return Group(table, *_closing(status, address, reason))

@@ -19,6 +19,8 @@ from examples.delivery.results import Finding, ScaffoldResult, ScaffoldTask
 from examples.delivery.tools import RUFF_ALONE, run_tool
 
 LINE_LENGTH = 100
+ANSWERED = frozenset({"search-missed", "uncovered", "coverage"})
+"""Codes of findings that this scaffolder has a particular answer to."""
 
 
 async def scaffold(task: ScaffoldTask, ctx: Context) -> ScaffoldResult:
@@ -41,6 +43,7 @@ async def scaffold(task: ScaffoldTask, ctx: Context) -> ScaffoldResult:
         commit = await in_thread(repository.commit_all, code, message)
     await in_thread(repository.set_branch, workspace.branch, commit)
     files = await in_thread(repository.changed_files, workspace.base_commit, commit)
+    await ctx.log(f"{len(files)} files" + (f" after {len(findings)} findings" if findings else ""))
     await ctx.artifact("source.txt", "\n".join([commit, *files]).encode())
     return ScaffoldResult(
         commit=commit,
@@ -73,7 +76,7 @@ def _answers(findings: list[Finding], approach: Approach) -> Iterable[str]:
         yield "searching with Unicode case folding, LIKE folds ASCII letters only"
     if approach.uncovered:
         yield f"writing tests for {', '.join(sorted(approach.uncovered))}"
-    others = [each for each in findings if each.code not in ("search-missed", "uncovered")]
+    others = [each for each in findings if each.code not in ANSWERED]
     for finding in others:
         yield f"writing the service afresh because of {finding}"
 

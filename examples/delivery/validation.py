@@ -34,6 +34,10 @@ async def validate(task: CommitTask, ctx: Context) -> ValidationResult:
         coverage_percent=math.floor(report.coverage_percent * 10) / 10,
         required_percent=required,
     )
+    await ctx.log(
+        f"{len(findings)} findings, {report.tests} tests cover "
+        f"{result.coverage_percent} % of {required} %"
+    )
     await ctx.artifact("validation.json", json.dumps(result.model_dump(), indent=2).encode())
     return result
 

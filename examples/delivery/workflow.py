@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from examples.delivery import agents
 from examples.delivery.request import DeliveryRequest
-from stagewright.domain.builder import Retry, Workflow, rule, stage
+from stagewright import Retry, Workflow, rule, stage
 
 rework = rule("output.verdict == 'rework'", "rework")
 
