@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from stagewright.domain.checks import require_sound
 from stagewright.domain.contracts import Contract
 from stagewright.domain.definition import Definition, Retry, Rule
-from stagewright.domain.errors import DefinitionError
+from stagewright.domain.errors import DefinitionError, Problem
 from stagewright.domain.parsing import parse_definition
 from stagewright.domain.spelling import (
     HasContract,
@@ -120,6 +120,10 @@ def parallel(  # noqa: PLR0913 - the fields of a group
         "on_failure": on_failure,
         "description": description,
     }
+    twice = named.keys() & (branches or {}).keys()
+    if twice:
+        message = f"Branch {min(twice)!r} stands twice."
+        raise DefinitionError(name, [Problem(name, message, "Rename one of the two.")])
     return GroupBuilder(name, fields, {**(branches or {}), **named}).on(**(on or {}))
 
 

@@ -235,6 +235,11 @@ def test_an_input_may_be_any_type_that_has_a_schema() -> None:
             "Use stage(...), parallel(...), approval(...), wait(...) or an @agent function.",
         ),
         (
+            lambda: parallel("g", branches={"left": stage("a")}, left=stage("b")),
+            "Branch 'left' stands twice.",
+            "Rename one of the two.",
+        ),
+        (
             lambda: python(stage("a", on={"ok": 3})),
             "a route of stage a has 3 (int), which cannot be written down.",
             "Route to a stage, its name, 'complete' or 'fail'.",
