@@ -273,7 +273,7 @@ def _dispatch_again(draft: Draft, stage: str) -> None:
         attempt = record.attempt + 1
         assign(draft, plan, record.visit, attempt, record.source, fresh=True)
     else:
-        enter(draft, stage, record.source)
+        enter(draft, stage, record.source, insisted=True)
 
 
 def _hold(draft: Draft, message: m.HoldStage) -> None:

@@ -61,8 +61,8 @@ class Draft:
         self.new_outputs: dict[str, bytes] = {}
         self.offered: dict[str, bytes] = {}
         """Outputs that are stored once their stage completes with them, and not when it is held."""
-        self.entries: list[tuple[str, str]] = []
-        """Stages to be entered, each with its source; the newest goes first."""
+        self.entries: list[tuple[str, str, bool]] = []
+        """Stages to be entered, each with its source, and whether a person insists."""
         self.entering = False
         self.answer: Answer | None = None
         self.remark = ""

@@ -69,6 +69,16 @@ class StageComplete:
 
 
 @record
+class EntryRefused:
+    """A stage was entered once more than it may be: a visit of its own, which ends in this step."""
+
+    type: ClassVar[str] = "ENTRY_REFUSED"
+    stage: str
+    visit: int
+    source: str
+
+
+@record
 class TaskFailed:
     """An attempt failed, timed out or lost its agent, and will be tried again."""
 
@@ -258,6 +268,7 @@ Event = (
     WorkflowCreated
     | TaskAssigned
     | StageComplete
+    | EntryRefused
     | TaskFailed
     | ValidationFailed
     | StageHeld

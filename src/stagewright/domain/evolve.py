@@ -138,7 +138,7 @@ def _task_assigned(
     state: WorkflowState, event: ev.TaskAssigned, _step: int, at_ms: int
 ) -> WorkflowState:
     record = state.stages.get(event.stage, NOTHING)
-    if event.attempt == 1:
+    if event.visit != record.visit:
         record = _new_visit(state, event.stage, event.visit, event.source, at_ms)
     if event.fresh:
         record = but(record, failures=0, repairs=0)
@@ -173,6 +173,13 @@ def _stage_complete(
         regions={**state.regions, event.region: event.to},
         awaiting=_without(state.awaiting, (event.stage,)),
     )
+
+
+def _entry_refused(
+    state: WorkflowState, event: ev.EntryRefused, _step: int, at_ms: int
+) -> WorkflowState:
+    record = _new_visit(state, event.stage, event.visit, event.source, at_ms)
+    return but(state, stages={**state.stages, event.stage: record})
 
 
 def _task_failed(
@@ -356,6 +363,7 @@ _Handler = Callable[[WorkflowState, Any, int, int], WorkflowState]
 _TABLE: dict[type[Any], _Handler] = {
     ev.TaskAssigned: _task_assigned,
     ev.StageComplete: _stage_complete,
+    ev.EntryRefused: _entry_refused,
     ev.TaskFailed: _task_failed,
     ev.ValidationFailed: _validation_failed,
     ev.StageHeld: _stage_held,

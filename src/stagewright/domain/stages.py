@@ -25,12 +25,13 @@ from stagewright.domain.workflow import SIGNALS_KEPT, BranchEnd, GroupWait, Prob
 _MS = 1_000
 
 
-def enter(draft: Draft, stage: str, source: str) -> None:
+def enter(draft: Draft, stage: str, source: str, *, insisted: bool = False) -> None:
     """Enter a stage; `source` is the output key that is its input unless it says otherwise.
 
-    Called while another stage is being entered, it leaves the entry to that call's loop.
+    Called while another stage is being entered, it leaves the entry to that call's loop. When a
+    person insists, `max_visits` is not asked.
     """
-    draft.entries.append((stage, source))
+    draft.entries.append((stage, source, insisted))
     if draft.entering:
         return
     draft.entering = True
@@ -39,19 +40,15 @@ def enter(draft: Draft, stage: str, source: str) -> None:
     draft.entering = False
 
 
-def _enter(draft: Draft, stage: str, source: str) -> None:
-    plan = draft.plan_of(stage)
-    visit = draft.record_of(stage).visit + 1
-    if plan.stage.max_visits is not None and visit > plan.stage.max_visits:
-        complete(
-            draft,
-            stage,
-            d.EXHAUSTED,
-            output=draft.record_of(stage).output,
-            errors=(_problem("exhausted", f"entered more than {plan.stage.max_visits} times"),),
-        )
+def _enter(draft: Draft, stage: str, source: str, insisted: bool) -> None:  # noqa: FBT001
+    plan, record = draft.plan_of(stage), draft.record_of(stage)
+    visit, limit = record.visit + 1, plan.stage.max_visits
+    if limit is None or visit <= limit or insisted:
+        _ENTER[plan.stage.kind](draft, plan, visit, source)
         return
-    _ENTER[plan.stage.kind](draft, plan, visit, source)
+    draft.emit(ev.EntryRefused(stage, visit, source))
+    error = _problem("exhausted", f"entered more than {limit} times")
+    complete(draft, stage, d.EXHAUSTED, output=record.output, errors=(error,))
 
 
 def assign(
@@ -95,7 +92,7 @@ def _enter_parallel(draft: Draft, plan: StagePlan, visit: int, source: str) -> N
     branches = draft.context.plan.branches[name]
     draft.emit(ev.GroupStarted(plan.region, name, visit, source, tuple(branches)))
     starts = [draft.context.plan.regions[region].machine.start for region in branches.values()]
-    draft.entries.extend((start, source) for start in reversed(starts))
+    draft.entries.extend((start, source, False) for start in reversed(starts))
 
 
 def _enter_approval(draft: Draft, plan: StagePlan, visit: int, source: str) -> None:

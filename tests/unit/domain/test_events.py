@@ -15,6 +15,7 @@ SAMPLES: list[Event] = [
     ev.WorkflowCreated("0" * 64, "job", "1.0.0", 2, "b", carried={"a": StageRecord(visit=1)}),
     ev.TaskAssigned("", "a", 1, 1, "input", "a@1.0", 2, 60.0, repair=({"type": "x"},)),
     ev.StageComplete("", "a", 1, "ok", "b", 1, "a/1", usage={"cost_usd": 0.5}),
+    ev.EntryRefused("a", 3, "b/2"),
     ev.TaskFailed("a", 1, 1, ({"type": "x", "message": "y"},), 5),
     ev.ValidationFailed("a", 1, 1, ({"type": "x", "message": "y"},)),
     ev.StageHeld("", "a", 1, "failed", "broke"),

@@ -79,12 +79,32 @@ def test_what_an_exhausted_stage_last_gave_stays_its_output() -> None:
     assert flow.record("check").source == "build/1"
 
 
+def test_the_entry_that_is_refused_is_a_visit_of_its_own() -> None:
+    flow = rework(max_visits=1, on={"exhausted": "ship"})
+    go_round(flow)
+    ended = [e for e in flow.events(ev.StageComplete) if isinstance(e, ev.StageComplete)]
+    assert [(e.stage, e.visit) for e in ended] == [("check", 1), ("build", 2)]
+
+
 def test_an_exhausted_stage_that_holds_can_be_dispatched_once_more_by_a_person() -> None:
     flow = rework(max_visits=1, on_failure="hold")
     go_round(flow)
     assert isinstance(flow.now.awaiting["build"], HeldWait)
     flow.retry("build")
-    assert flow.tasks == ["build/1/2"]
+    assert flow.tasks == ["build/2/1"]
+    assert flow.record("build").source == "check/1"
+    assert flow.record("build").previous_step == 2
+
+
+def test_an_exhausted_approval_that_holds_can_be_asked_once_more_by_a_person() -> None:
+    flow = started(
+        approval("sign", max_visits=1, on_failure="hold", on={"rejected": "mend"}),
+        agent("mend", on={"ok": "sign"}),
+    )
+    flow.vote("sign", "ann", approved=False)
+    flow.ok("mend")
+    flow.retry("sign")
+    assert isinstance(flow.now.awaiting["sign"], ApprovalWait)
 
 
 def test_stages_that_exhaust_one_another_are_held_instead_of_spinning() -> None:
