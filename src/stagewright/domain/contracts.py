@@ -6,11 +6,11 @@ import hashlib
 from typing import Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from stagewright.domain.definition import ContractRef, Name, Outcome, Semver
 from stagewright.domain.fit import provably_unfit
-from stagewright.domain.schemas import accepts_null
+from stagewright.domain.schemas import accepts_null, schema_problem
 
 __all__ = ["Contract", "accepts_null", "provably_unfit", "satisfies", "version_key"]
 
@@ -29,6 +29,15 @@ class Contract(BaseModel):
     """JSON Schema 2020-12."""
     outcomes: tuple[Outcome, ...] = ()
     """Labels the agent may declare besides `ok`; they may be routed on."""
+
+    @field_validator("input", "output")
+    @classmethod
+    def _is_schema(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        """Also refuses references to files and servers, which validating would follow."""
+        problem = schema_problem(schema)
+        if problem is not None:
+            raise ValueError(f"it is not a JSON Schema: {problem}")
+        return schema
 
     @property
     def hash(self) -> str:

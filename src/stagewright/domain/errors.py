@@ -197,7 +197,7 @@ class ValidationFailed(StagewrightError):
 
 
 class EnvelopeInvalid(ValidationFailed):
-    """The envelope is not valid."""
+    """What arrived is not a valid message."""
 
 
 class ReferenceInvalid(ValidationFailed):

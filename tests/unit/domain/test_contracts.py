@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -29,6 +31,20 @@ def test_a_reference_to_a_contract_says_which_one() -> None:
 def test_a_contract_with_a_wrong_field_is_refused() -> None:
     with pytest.raises(ValidationError, match="outcomes"):
         Contract(name="a", outcomes=("Not A Label",))
+
+
+@pytest.mark.parametrize(
+    ("schema", "problem"),
+    [
+        ({"type": "strin"}, "output\n.*it is not a JSON Schema: at type"),
+        ({"$ref": "file:///etc/hostname"}, "lies outside of this schema"),
+    ],
+)
+def test_a_contract_holds_json_schemas_that_stand_alone(
+    schema: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        Contract(name="a", output=schema)
 
 
 @pytest.mark.parametrize(
