@@ -22,6 +22,8 @@ class RedisBlobStore:
 
     async def get(self, workflow_id: str, hash_: str) -> bytes | None:
         """Return a body, None when absent."""
+        if not self._keys.knows(workflow_id):
+            return None
         body: bytes | None
         key = self._keys.of(workflow_id).blobs(workflow_id)
         (body,) = await self._functions.run([("HGET", key, hash_)])

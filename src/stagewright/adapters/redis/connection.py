@@ -9,8 +9,7 @@ price per argument: hiredis packs a call in one piece.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -78,11 +77,12 @@ def public(url: str) -> str:
 async def ready(connection: AbstractConnection, timeout_s: float) -> None:
     """Connect, or connect again when the server has closed; raise Unreachable."""
     try:
+        if connection.is_connected:
+            if not await connection.can_read():
+                return
+            await connection.disconnect(nowait=True)  # closed, or an answer nobody waited for
         async with asyncio.timeout(timeout_s):
-            if connection.is_connected and await connection.can_read():
-                await connection.disconnect(nowait=True)  # closed, or an answer nobody waited for
-            if not connection.is_connected:
-                await connection.connect()  # type: ignore[no-untyped-call]
+            await connection.connect()  # type: ignore[no-untyped-call]
     except errors.DRIVER as error:
         await drop(connection)
         raise errors.not_connected(error) from error
@@ -140,16 +140,12 @@ class Client:
 
     async def call_all(self, commands: Sequence[Command]) -> list[Any]:
         """Run commands in one round trip and return their replies, errors among them."""
-        async with self._connection() as connection:
-            return await exchange(connection, commands, self._address.timeout_s)
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AbstractConnection]:
+        timeout_s = self._address.timeout_s
         async with self._free:
             connection = self._idle.pop() if self._idle else self._address.connect()
             try:
-                await ready(connection, self._address.timeout_s)
-                yield connection
+                await ready(connection, timeout_s)
+                return await exchange(connection, commands, timeout_s)
             finally:
                 self._idle.append(connection)
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from stagewright.adapters.redis.connection import Command
 from stagewright.adapters.redis.functions import Functions
-from stagewright.adapters.redis.keys import Keys
+from stagewright.adapters.redis.keys import Keys, partition_count
 from stagewright.adapters.redis.marks import Marks
 from stagewright.adapters.redis.records import unpack_record
 from stagewright.adapters.redis.shared import Shared
@@ -63,11 +64,17 @@ class DueWatcher:
 
 
 async def first_seen(functions: Functions, keys: Keys) -> list[str]:
-    """Give every partition that has none its incarnation; return those in force."""
-    commands = [
-        functions.command("mark", [part.marks], [secrets.token_hex(8)]) for part in keys.partitions
+    """Give every partition that has none its incarnation; return those in force.
+
+    A server that lost everything forgot the number of partitions as well.
+    """
+    parts = keys.partitions
+    commands: list[Command] = [
+        functions.command("mark", [part.marks], [secrets.token_hex(8)]) for part in parts
     ]
-    return [name.decode() for name in await functions.run(commands)]
+    commands.append(("SET", partition_count(keys.namespace), len(parts), "NX"))
+    *names, _ = await functions.run(commands)
+    return [name.decode() for name in names]
 
 
 def _timers(flat: Sequence[bytes]) -> Iterable[DueTimer]:

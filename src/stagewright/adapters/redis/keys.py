@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from stagewright.domain import ids
-from stagewright.domain.errors import ConfigurationError
+from stagewright.domain.errors import ConfigurationError, UsageError
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -93,7 +93,13 @@ class Keys:
 
     def of(self, id_: str) -> PartitionKeys:
         """Return the keys of the partition that a workflow, task or letter id names."""
-        return self.partitions[ids.partition_of(id_)]
+        number = ids.partition_of(id_)
+        if number >= len(self.partitions):
+            raise UsageError(
+                f"{id_} names partition {number}; this namespace has {len(self.partitions)}.",
+                remedy="Check the id, the URL and the namespace.",
+            )
+        return self.partitions[number]
 
     def knows(self, id_: str) -> bool:
         """Whether an id names a partition of this namespace."""

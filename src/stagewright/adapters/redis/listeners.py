@@ -126,6 +126,8 @@ class Listeners:
                 while True:
                     await self._hear_one()
             await drop(self._connection)
+            for confirmed in self._confirmed.values():
+                confirmed.clear()
             await asyncio.sleep(random.uniform(*_PAUSES_S))  # noqa: S311  # not a secret
 
     async def _reconnect(self) -> None:

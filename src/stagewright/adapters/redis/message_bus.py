@@ -54,7 +54,7 @@ class RedisMessageBus:
     def _notes(self, messages: Sequence[Message], now_ms: int) -> list[Command]:
         groups: dict[int, list[Message]] = {}
         for message in messages:
-            groups.setdefault(ids.partition_of(message.workflow_id), []).append(message)
+            groups.setdefault(self._keys.of(message.workflow_id).number, []).append(message)
         return [self._note(number, group, now_ms) for number, group in groups.items()]
 
     def _note(self, number: int, messages: Sequence[Message], now_ms: int) -> Command:

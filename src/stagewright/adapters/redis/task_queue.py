@@ -182,7 +182,8 @@ class RedisTaskQueue:
         """Return the task records of each workflow."""
         groups: dict[int, list[int]] = {}
         for place, workflow_id in enumerate(workflow_ids):
-            groups.setdefault(ids.partition_of(workflow_id), []).append(place)
+            if self._keys.knows(workflow_id):
+                groups.setdefault(ids.partition_of(workflow_id), []).append(place)
         commands = [
             self._functions.command(
                 "inspect",

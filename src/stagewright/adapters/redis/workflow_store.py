@@ -30,9 +30,10 @@ class RedisWorkflowStore:
 
     async def load(self, workflow_ids: Sequence[str]) -> Sequence[Stored | Tombstone | None]:
         """Return workflows, tombstones or None."""
-        commands = [("HGETALL", self._keys.of(id_).workflow(id_)) for id_ in workflow_ids]
-        replies = await self._functions.run(commands) if commands else []
-        return [self._read(id_, reply) for id_, reply in zip(workflow_ids, replies, strict=True)]
+        known = [id_ for id_ in workflow_ids if self._keys.knows(id_)]
+        replies = await self._run([("HGETALL", self._keys.of(id_).workflow(id_)) for id_ in known])
+        found = {id_: self._read(id_, reply) for id_, reply in zip(known, replies, strict=True)}
+        return [found.get(id_) for id_ in workflow_ids]
 
     def _read(self, workflow_id: str, flat: list[bytes]) -> Stored | Tombstone | None:
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
@@ -52,7 +53,8 @@ class RedisWorkflowStore:
         """Apply each commit atomically and on its own."""
         by_partition: dict[int, list[int]] = {}
         for place, commit in enumerate(commits):
-            by_partition.setdefault(ids.partition_of(commit.workflow_id), []).append(place)
+            number = self._keys.of(commit.workflow_id).number
+            by_partition.setdefault(number, []).append(place)
         calls = [
             places[first : first + COMMITS_PER_CALL]
             for places in by_partition.values()
@@ -95,7 +97,7 @@ class RedisWorkflowStore:
         limit: int = 1_000,
     ) -> Sequence[bytes]:
         """Return step records, or the notes that are kept."""
-        if limit <= 0:
+        if limit <= 0 or not self._keys.knows(workflow_id):
             return []
         part = self._keys.of(workflow_id)
         key = part.log(workflow_id) if which == "steps" else part.notes(workflow_id)
@@ -144,6 +146,8 @@ class RedisWorkflowStore:
 
     async def forget(self, workflow_id: str, step_id: str, tombstone: Tombstone) -> bool:
         """Replace a workflow by its tombstone."""
+        if not self._keys.knows(workflow_id):
+            return False
         part = self._keys.of(workflow_id)
         stone = f"{tombstone.expires_at_ms}\n{tombstone.status}\n{tombstone.body_hash}"
         ttl_ms = tombstone.expires_at_ms - self._clock.now_ms()

@@ -110,20 +110,23 @@ local function open_tasks(args, from, to, batch, open, held)
   return open
 end
 
+local function hold_task(batch, packed, task, held)
+  local state, member, lane, priority = state_of(packed), member_of(packed, task)
+  if held == 1 and state == QUEUED then
+    stage_withdrawn(batch, packed, task)
+    state = SUSPENDED
+  elseif held == 0 and state == SUSPENDED then
+    stage_queued(batch, member, lane, tostring(priority), task)
+    state = QUEUED
+  end
+  add(batch.records, task, in_state(packed, state, held))
+end
+
 -- Takes a workflow's queued tasks out of their lanes (held is 1) or puts them back (0).
 local function hold_tasks(tasks, batch, open, held)
   local named = items(open)
   for number, packed in ipairs(fetch(tasks, named)) do
-    local task, state = named[number], state_of(packed)
-    local member, lane, priority = member_of(packed, task)
-    if held == 1 and state == QUEUED then
-      stage_withdrawn(batch, packed, task)
-      state = SUSPENDED
-    elseif held == 0 and state == SUSPENDED then
-      stage_queued(batch, member, lane, tostring(priority), task)
-      state = QUEUED
-    end
-    add(batch.records, task, in_state(packed, state, held))
+    if packed then hold_task(batch, packed, named[number], held) end
   end
 end
 
@@ -215,8 +218,8 @@ local function commit(keys, args)
   end
   if #accepted == 0 then return verdicts end
   each('XDEL', inbox, used) -- refuses malformed positions, so it is the first write
-  local state = redis.call('HMGET', marks, 'place', 'trimmed_at')
-  local batch = new_batch(keys, now, records, state[1])
+  local state = redis.call('HMGET', marks, 'commits', 'place', 'trimmed_at')
+  local batch = new_batch(keys, now, records, state[2])
   for _, number in ipairs(accepted) do
     write_commit(keys, args, number, plans[number], stored[number], batch)
   end
@@ -226,8 +229,8 @@ local function commit(keys, args)
   each('ZREM', index, batch.unindexed)
   each('ZADD', index, batch.indexed)
   write_tasks(batch, marks, tasks, queue, leases)
-  redis.call('HSET', marks, 'place', batch.place)
-  redis.call('HINCRBY', marks, 'commits', #accepted)
-  trim_feed(marks, feed, now, tonumber(args[2]), state[2])
+  local commits = (tonumber(state[1]) or 0) + #accepted
+  redis.call('HSET', marks, 'commits', commits, 'place', batch.place)
+  trim_feed(marks, feed, now, tonumber(args[2]), state[3])
   return verdicts
 end

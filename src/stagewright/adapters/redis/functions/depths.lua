@@ -12,8 +12,8 @@ local function depths(keys)
     if not member then return answer end
     local lane, priority, task = string.match(member, '^(.-)|(%d)|%d+|(.*)$')
     local first, last = lane_range(lane, priority)
-    local packed = redis.call('HGET', tasks, task)
-    local _, _, _, _, _, _, queued_at = struct.unpack(RECORD, packed)
+    local packed, queued_at = redis.call('HGET', tasks, task), 0
+    if packed then queued_at = queued_at_of(packed) end
     add(answer, lane, tonumber(priority))
     add(answer, redis.call('ZLEXCOUNT', queue, first, last), queued_at)
     from = last

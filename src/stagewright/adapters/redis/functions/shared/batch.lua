@@ -6,6 +6,7 @@ local CHUNK = 3000 -- even, and below the 8,000 values that Lua's C stack takes
 local function each(command, key, values)
   local count = #values
   if count == 0 then return end
+  if count <= CHUNK then return redis.call(command, key, unpack(values)) end
   for first = 1, count, CHUNK do
     redis.call(command, key, unpack(values, first, math.min(first + CHUNK - 1, count)))
   end

@@ -1,44 +1,49 @@
--- Leasing tasks out of their lanes.
+-- Leasing tasks out of their lanes. All is read before anything is written.
 
--- Moves at most `limit` tasks of one lane and priority into the list `found`.
+-- Adds the first tasks of one lane and priority to the list `found`.
 local function waiting(queue, lane, priority, limit, found)
   local first, last = lane_range(lane, priority)
   local members = redis.call('ZRANGEBYLEX', queue, first, last, 'LIMIT', 0, limit)
   local at = task_at(lane)
   for number = 1, #members do
     local member = members[number]
-    found[#found + 1] = {member, string.sub(member, at), string.sub(member, at - 16, at - 2)}
+    local place = string.sub(member, at - PLACE_WIDTH - 1, at - 2)
+    found[#found + 1] = {member = member, task = string.sub(member, at), place = place}
   end
 end
 
 local function by_place(a, b)
-  return a[3] < b[3]
+  return a.place < b.place
 end
 
--- Takes at most `slots` tasks out of lanes, the most urgent first (last if `lowest`), adding to
--- the lists of members and of tasks; answers how many.
-local function take(queue, lanes, slots, lowest, members, named)
-  local before = #named
+-- Takes at most `slots` tasks of some lanes, the most urgent first (last if `lowest`), within one
+-- priority the oldest, passing over those that an earlier want of the claim has `taken`.
+local function take(queue, lanes, slots, lowest, taken)
+  local chosen = {}
   for turn = 0, 3 do
-    local free, found = slots - #named + before, {}
+    local found, free = {}, slots - #chosen
     if free <= 0 then break end
     for number = 1, #lanes do
-      waiting(queue, lanes[number], lowest and 3 - turn or turn, free, found)
+      local already = taken[lanes[number]] or 0
+      waiting(queue, lanes[number], lowest and 3 - turn or turn, free + already, found)
     end
     if #lanes > 1 then table.sort(found, by_place) end
-    for number = 1, math.min(#found, free) do
-      members[#members + 1], named[#named + 1] = found[number][1], found[number][2]
+    for number = 1, #found do
+      if #chosen < slots and not taken[found[number].task] then
+        chosen[#chosen + 1], taken[found[number].task] = found[number], true
+      end
     end
   end
-  return #named - before
+  for number = 1, #lanes do taken[lanes[number]] = (taken[lanes[number]] or 0) + #chosen end
+  return chosen
 end
 
 -- Leases tasks to a holder; answers nine values per task: id, token, lane, priority, body, queued
 -- at, expiry, deadline, lost.
-local function lease_tasks(marks, tasks, leases, named, now, lease, holder)
+local function lease_tasks(marks, tasks, leases, named, packed_records, now, lease, holder)
   local records, leased, answer = {}, {}, {}
   local token = redis.call('HINCRBY', marks, 'token', #named) - #named
-  for number, packed in ipairs(fetch(tasks, named)) do
+  for number, packed in ipairs(packed_records) do
     local task = named[number]
     local _, held, priority, lost, _, place, queued_at, _, _, timeout, lane, _, body_at =
       struct.unpack(RECORD, packed)
@@ -57,20 +62,33 @@ local function lease_tasks(marks, tasks, leases, named, now, lease, holder)
   return answer
 end
 
+-- Returns members of the queue to take out, and tasks, their records and the number per want. A
+-- member without a record (nothing of ours leaves one) is taken out and not counted.
+local function choose(keys, args, at)
+  local _, tasks, queue = unpack(keys)
+  local members, named, records, counts, taken, want = {}, {}, {}, {}, {}, at + 4
+  while want <= #args do
+    local lanes = {unpack(args, want + 2, want + 1 + args[want + 1])}
+    local chosen, ids = take(queue, lanes, tonumber(args[want]), args[at + 3] == '1', taken), {}
+    for number = 1, #chosen do ids[number] = chosen[number].task end
+    local before = #named
+    for number, packed in ipairs(fetch(tasks, ids)) do
+      members[#members + 1] = chosen[number].member
+      if packed then named[#named + 1], records[#records + 1] = ids[number], packed end
+    end
+    counts[#counts + 1] = #named - before
+    want = want + 2 + args[want + 1]
+  end
+  return members, named, records, counts
+end
+
 -- Claims as args say from `at`: now, lease (ms), holder, 1 for the lowest priority first, then per
 -- want slots, number of lanes, lane.. Answers the leased tasks, and the number taken per want.
 local function claim_tasks(keys, args, at)
   local marks, tasks, queue, leases = unpack(keys)
-  local members, named, counts = {}, {}, {}
-  local want = at + 4
-  while want <= #args do
-    local lanes = {unpack(args, want + 2, want + 1 + args[want + 1])}
-    counts[#counts + 1] =
-      take(queue, lanes, tonumber(args[want]), args[at + 3] == '1', members, named)
-    each('ZREM', queue, {unpack(members, #members - counts[#counts] + 1)})
-    want = want + 2 + args[want + 1]
-  end
+  local members, named, records, counts = choose(keys, args, at)
+  each('ZREM', queue, members)
   if #named == 0 then return {}, counts end
-  local now, lease = tonumber(args[at]), tonumber(args[at + 1])
-  return lease_tasks(marks, tasks, leases, named, now, lease, args[at + 2]), counts
+  local now, lease, holder = tonumber(args[at]), tonumber(args[at + 1]), args[at + 2]
+  return lease_tasks(marks, tasks, leases, named, records, now, lease, holder), counts
 end

@@ -7,7 +7,9 @@ local function items(list)
 end
 
 local function without(list, name)
-  local first, last = string.find(list, '\n' .. name .. '\n', 1, true)
+  local item = '\n' .. name .. '\n'
+  if list == item then return '\n' end
+  local first, last = string.find(list, item, 1, true)
   if not first then return list end
   return string.sub(list, 1, first) .. string.sub(list, last + 1)
 end

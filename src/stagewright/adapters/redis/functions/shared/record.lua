@@ -5,7 +5,7 @@
 -- state, held, priority, lost, token, place, queued at, claimed at, deadline, timeout, lane, holder
 local RECORD = '>BBBHI8I8I8I8I8I8ss'
 local QUEUED, LEASED, DONE, SUSPENDED = 1, 2, 3, 4
-local TOKEN_AT, TEXTS_AT = 6, 54
+local TOKEN_AT, QUEUED_AT, TEXTS_AT = 6, 22, 54
 
 local function state_of(packed)
   return string.byte(packed)
@@ -13,6 +13,10 @@ end
 
 local function token_of(packed)
   return (struct.unpack('>I8', packed, TOKEN_AT))
+end
+
+local function queued_at_of(packed)
+  return (struct.unpack('>I8', packed, QUEUED_AT))
 end
 
 -- Returns the record without the body.
