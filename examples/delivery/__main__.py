@@ -18,6 +18,7 @@ import anyio
 from examples.delivery import places, services
 from examples.delivery.request import read_request
 from stagewright import StagewrightError
+from stagewright.entrypoints.settings import load_settings
 
 DEFAULT = Path(__file__).with_name("requests") / "todo.json"
 
@@ -34,18 +35,19 @@ def main(arguments: list[str] | None = None) -> int:
     running.add_argument("file", type=Path, nargs="?", default=DEFAULT, help="a request as JSON")
     commands.add_parser("stop", help="end every deployed service")
     options = parser.parse_args(arguments)
-    home = places.default_home()
-    return stop(home) if options.command == "stop" else run(options.file, home)
+    return stop(places.default_home()) if options.command == "stop" else run(options.file)
 
 
-def run(file: Path, home: Path) -> int:
-    """Deliver the request in `file`; 0 when it is deployed, 1 when not, 5 if it is no request."""
+def run(file: Path) -> int:
+    """Deliver the request in `file`; 0 when it is deployed, 1 when not, 5 if it is no request.
+
+    The workflow lives where the settings say, like those of the command `stagewright`.
+    """
     from examples.delivery import demo  # noqa: PLC0415  `stop` needs no engine
 
     try:
         request = read_request(file)
-        home.mkdir(parents=True, exist_ok=True)
-        return anyio.run(demo.run, request, f"sqlite:///{home / 'demo.db'}")
+        return anyio.run(demo.run, request, load_settings().settings.url)
     except StagewrightError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

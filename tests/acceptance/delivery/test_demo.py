@@ -22,7 +22,12 @@ def demo(home: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "examples.delivery", *arguments],
         cwd=ROOT,
-        env=os.environ | {"DELIVERY_HOME": str(home), "STAGEWRIGHT_LEASE_S": "1"},
+        env=os.environ
+        | {
+            "DELIVERY_HOME": str(home),
+            "STAGEWRIGHT_URL": f"sqlite:///{home.with_name('state.db')}",
+            "STAGEWRIGHT_LEASE_S": "1",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
