@@ -82,9 +82,11 @@ async def test_a_claim_does_not_wait_for_the_disk_but_its_result_does(
 async def test_a_failing_request_spares_the_others_of_its_group(
     disk: Disk, backend: SqliteBackend
 ) -> None:
+    effects: list[str] = []
+
     def fail(transaction: Transaction) -> None:
         transaction.change("set_value", ("half", b"1", None))
-        transaction.after_commit(pytest.fail, "the effect of a failed request was called")
+        transaction.after_commit(effects.append, "of a failed request")
         raise ZeroDivisionError
 
     run = writer_of(backend).run
@@ -98,6 +100,33 @@ async def test_a_failing_request_spares_the_others_of_its_group(
     answers = await asyncio.gather(*group, return_exceptions=True)
     assert [type(answer) for answer in answers] == [int, ZeroDivisionError, int]
     assert set(await backend.kv.scan("", 0)) == {"first", "a", "b"}
+    assert effects == []
+
+
+async def test_a_group_that_fails_at_its_end_is_taken_back_whole(
+    backend: SqliteBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = writer_of(backend)
+    monkeypatch.setattr(writer._transaction, "reserve_numbers", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        await backend.kv.set("during", b"1", None, 0)
+    monkeypatch.undo()
+    await backend.kv.set("after", b"1", None, 0)
+    assert set(await backend.kv.scan("", 0)) == {"after"}
+
+
+async def test_drawing_numbers_writes_them_seldom(backend: SqliteBackend) -> None:
+    run = writer_of(backend).run
+    reserved = [
+        await run(
+            lambda transaction: (
+                transaction.next_number(),
+                transaction.row("select_meta", ("reserved",)),
+            )
+        )
+        for _ in range(4)
+    ]
+    assert len({bound for _, bound in reserved[1:]}) == 1
 
 
 async def test_a_statement_that_fails_is_told_in_the_words_of_the_domain(

@@ -173,12 +173,18 @@ def _deliver(
     group: list[_Request],
     outcomes: list[Any],
 ) -> None:
-    for effect, values in effects:
-        effect(*values)
-    for request, outcome in zip(group, outcomes, strict=True):
-        if request.answer.done():  # whoever asked was cancelled
-            continue
-        if isinstance(outcome, _Failure):
-            request.answer.set_exception(outcome.error)
-        else:
-            request.answer.set_result(outcome)
+    try:
+        for effect, values in effects:
+            effect(*values)
+    finally:
+        for request, outcome in zip(group, outcomes, strict=True):
+            _answer(request.answer, outcome)
+
+
+def _answer(answer: asyncio.Future[Any], outcome: Any) -> None:
+    if answer.done():  # whoever asked was cancelled
+        return
+    if isinstance(outcome, _Failure):
+        answer.set_exception(outcome.error)
+    else:
+        answer.set_result(outcome)
