@@ -218,6 +218,9 @@ def _expired(draft: Draft, message: m.TaskExpired) -> None:
         _failed(draft, task, (error,), d.FAILED, {})
 
 
+_TIMED = (TimerWait, SignalWait, ApprovalWait)
+
+
 def timer_ids(state: WorkflowState) -> dict[str, int]:
     """Return the timers that the state calls for: id to due instant (ms)."""
     timers: dict[str, int] = {}
@@ -228,7 +231,7 @@ def timer_ids(state: WorkflowState) -> dict[str, int]:
     for stage, wait in state.awaiting.items():
         if isinstance(wait, RetryWait):
             timers[f"retry/{stage}/{wait.visit}/{wait.attempt}"] = wait.at_ms
-        elif isinstance(wait, TimerWait | SignalWait | ApprovalWait) and wait.at_ms is not None:
+        elif isinstance(wait, _TIMED) and wait.at_ms is not None:
             timers[f"{wait.kind}/{stage}/{wait.visit}"] = wait.at_ms
     return timers
 

@@ -80,13 +80,16 @@ def evolve(
     return _TABLE[type(event)](state, event, step, at_ms)
 
 
+_BUSY = (TaskWait, RetryWait)
+
+
 def _status(state: WorkflowState) -> Status:
     """Running while an agent works or is about to; waiting while only people or time can act."""
     if state.status.terminal:
         return state.status
     if state.paused is not None:
         return Status.PAUSED
-    busy = any(isinstance(w, TaskWait | RetryWait) for w in state.awaiting.values())
+    busy = any(isinstance(w, _BUSY) for w in state.awaiting.values())
     return Status.RUNNING if busy else Status.WAITING
 
 

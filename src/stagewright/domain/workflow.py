@@ -33,10 +33,10 @@ class Status(StrEnum):
     @property
     def terminal(self) -> bool:
         """Whether nothing changes any more."""
-        return self in _TERMINAL
+        return self._value_ in _TERMINAL  # members hash slowly, their values do not
 
 
-_TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+_TERMINAL = frozenset({"completed", "failed", "cancelled"})
 
 
 @kept

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def test_any_spelling_is_understood(value: Any, indent: int | None, ascii_only: 
 @pytest.mark.parametrize(
     "value",
     [float("nan"), float("inf"), [1, {"a": (float("-inf"),)}], 2**64, -(2**63) - 1, "\ud800",
-     {1: 2}, {"a": object()}, {1, 2}, b"bytes"],
+     {1: 2}, {"a": Path("x")}, {1, 2}, b"bytes"],
     ids=repr,
 )  # fmt: skip
 def test_what_json_cannot_say_is_not_written(value: Any) -> None:
