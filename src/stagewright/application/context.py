@@ -23,6 +23,9 @@ from stagewright.ports.system import IClock, IIdentifiers
 
 T = TypeVar("T")
 
+MAX_USAGES = 24
+MAX_USAGE_NAME = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
@@ -148,8 +151,13 @@ class AgentContext(Facts):
     def use(self, **amounts: float) -> None:
         """Add to what the attempt has used: `input_tokens`, `output_tokens`, `cost_usd`, ..."""
         for name, amount in amounts.items():
-            if not 0 <= amount < float("inf"):
-                raise ValidationFailed(f"usage {name} is {amount}; expected a number from 0.")
+            if type(amount) not in (int, float) or not 0 <= amount < float("inf"):
+                raise ValidationFailed(f"usage {name} is {amount!r}; expected a number from 0")
+            if len(name) > MAX_USAGE_NAME:
+                raise ValidationFailed(f"a usage has a name of {len(name)}, expected at most 64 characters")
+        if len(self._usage.keys() | amounts.keys()) > MAX_USAGES:
+            raise ValidationFailed(f"usage has too many figures, at most {MAX_USAGES}")
+        for name, amount in amounts.items():
             self._usage[name] = self._usage.get(name, 0) + amount
 
     @property

@@ -101,10 +101,15 @@ class AgentRunner:
             await self._task
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        """Stop gracefully and wait for it."""
+    async def __aexit__(self, error: type[BaseException] | None, *_: object) -> None:
+        """Stop gracefully and wait for it; after an error at once, handing tasks back."""
+        if self._task is None:
+            return
         self.stop()
-        if self._task is not None:
+        if error is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        else:
             await self._task
 
     def stop(self) -> None:

@@ -15,7 +15,7 @@ import functools
 import os
 import signal
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import PIPE, SubprocessStreamProtocol
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -69,31 +69,71 @@ def _shape(schema: Mapping[str, Any] | None, name: str) -> Shape:
         raise ConfigurationError(f"agent {name}", error.message) from None
 
 
+class _Child(SubprocessStreamProtocol):
+    """A running command and its streams.
+
+    `asyncio.create_subprocess_exec` would do, but for its `wait`, which waits for the pipes too,
+    and these may be held by a process that the command left behind.
+    """
+
+    pipes: asyncio.SubprocessTransport
+
+    def __init__(self) -> None:
+        super().__init__(limit=MAX_LINE_BYTES, loop=asyncio.get_running_loop())
+        self.exited = asyncio.Event()
+
+    def process_exited(self) -> None:
+        """Called by the event loop."""
+        super().process_exited()
+        self.exited.set()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the command's process group."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pipes.get_pid(), number)
+
+    async def end(self) -> None:
+        """End the whole group: politely, then for certain. Processes live in real time."""
+        try:
+            if not self.exited.is_set():
+                self.signal(signal.SIGTERM)
+                async with asyncio.timeout(TERM_GRACE_S):
+                    await self.exited.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self.signal(signal.SIGKILL)
+            self.pipes.close()
+        await self.exited.wait()
+
+
 async def _run(
     command: tuple[str, ...], env: Mapping[str, str], task: Any, ctx: AgentContext
 ) -> Any:
-    process = await _started(command, env)
+    child = await _started(command, env)
     talk = Conversation(ctx)
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_tell(process, opening(task, ctx)))
-            group.create_task(_log(process, ctx))
-            group.create_task(talk.follow(_reader(process.stdout)))
-            code = await process.wait()
-            _signal(process, signal.SIGKILL)  # whom it left behind would hold the pipes open
+            group.create_task(_tell(child, opening(task, ctx)))
+            group.create_task(_log(child, ctx))
+            group.create_task(talk.follow(_reader(child.stdout)))
+            await child.exited.wait()
+            child.signal(signal.SIGKILL)  # whom it left behind would hold the pipes open
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
     finally:
-        await _end(process)
+        await child.end()
+    code = child.pipes.get_returncode()
     if code != 0:
         raise AgentError("exit_code", f"{command[0]} ended with code {code}", code=code)
     result, label = talk.result()
     return result if label is None else Labelled(label, result)
 
 
-async def _started(command: tuple[str, ...], env: Mapping[str, str]) -> Process:
+async def _started(command: tuple[str, ...], env: Mapping[str, str]) -> _Child:
     try:
-        return await asyncio.create_subprocess_exec(
+        pipes, child = await asyncio.get_running_loop().subprocess_exec(
+            _Child,
             *command,
             stdin=PIPE,
             stdout=PIPE,
@@ -101,10 +141,11 @@ async def _started(command: tuple[str, ...], env: Mapping[str, str]) -> Process:
             env=env,
             start_new_session=True,
             preexec_fn=functools.partial(_die_with_parent, os.getpid()) if _libc else None,
-            limit=MAX_LINE_BYTES,
         )
     except OSError as error:
         raise AgentError("not_started", f"{command[0]} could not be started: {error}") from None
+    child.pipes = pipes
+    return child
 
 
 def _die_with_parent(parent: int) -> None:
@@ -120,18 +161,18 @@ def _reader(stream: asyncio.StreamReader | None) -> asyncio.StreamReader:
     return stream
 
 
-async def _tell(process: Process, line: bytes) -> None:
+async def _tell(child: _Child, line: bytes) -> None:
     """Write the task; a command may well end without having read all of it."""
-    assert process.stdin is not None  # noqa: S101  # opened as a pipe
+    assert child.stdin is not None  # noqa: S101  # opened as a pipe
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.write(line)
-        await process.stdin.drain()
-        process.stdin.close()
+        child.stdin.write(line)
+        await child.stdin.drain()
+        child.stdin.close()
 
 
-async def _log(process: Process, ctx: AgentContext) -> None:
+async def _log(child: _Child, ctx: AgentContext) -> None:
     """Pass standard error on line by line; a line above the limit is cut, never collected."""
-    stream = _reader(process.stderr)
+    stream = _reader(child.stderr)
     while chunk := await _line(stream):
         text = chunk.decode("utf-8", "replace").rstrip()
         if text:
@@ -145,21 +186,3 @@ async def _line(stream: asyncio.StreamReader) -> bytes:
         return error.partial
     except asyncio.LimitOverrunError as error:
         return await stream.readexactly(error.consumed)
-
-
-async def _end(process: Process) -> None:
-    """End the whole group: politely, then for certain. Processes live in real time."""
-    if process.returncode is None:
-        _signal(process, signal.SIGTERM)
-        try:
-            await asyncio.wait_for(process.wait(), TERM_GRACE_S)
-        except TimeoutError:
-            pass
-        finally:
-            _signal(process, signal.SIGKILL)
-        await process.wait()
-
-
-def _signal(process: Process, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
