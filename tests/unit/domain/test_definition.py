@@ -12,8 +12,8 @@ from stagewright.application.yaml_definitions import load_definition
 from stagewright.domain.definition import AgentStage, Definition, ParallelStage
 from stagewright.domain.parsing import parse_definition
 
+from .definition_strategies import definitions
 from .definitions import definition, group, work
-from .strategies import definitions
 
 
 @settings(max_examples=60, deadline=None)

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from stagewright.domain.definition_schema import definition_json_schema
 from stagewright.domain.schemas import compile_schema, schema_problem
 
+from .definition_strategies import definitions
 from .definitions import approval, group, wait, work
-from .strategies import definitions
 
 SCHEMA = definition_json_schema()
 
