@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from examples.delivery.literals import docstring, python
-from examples.delivery.request import DeliveryRequest, Resource, ResourceField
+from examples.delivery.request import Answer, DeliveryRequest, Endpoint, Resource, ResourceField
 from examples.delivery.rules import broken_rules
 from examples.delivery.samples import changed_record, valid_record, violations
-from tests.acceptance.delivery.driver import Delivery, shipped
+from tests.acceptance.delivery.driver import Delivery
 
 NASTY = 'Quotes """ and \\ backslashes,\nnew lines, \x00, {braces} | pipes, and ümläuts '
 JSON = st.recursive(
@@ -58,15 +58,6 @@ async def test_a_request_full_of_nasty_texts_is_built_and_behaves() -> None:
     assert delivery.visits["scaffolding"] == 1
 
 
-@pytest.mark.usefixtures("home")
-@pytest.mark.parametrize("name", ["hello-world", "todo", "notes-search", "contact-form"])
-async def test_complete_coverage_can_be_had_by_asking_for_it(name: str) -> None:
-    everything = ("test coverage of at least 100 %",)
-    delivery = Delivery(shipped(name).model_copy(update={"requirements": everything}))
-    await delivery.build()
-    assert delivery.visits["scaffolding"] == 2
-
-
 ALL_RULES = Resource(
     name="things",
     fields=(
@@ -80,6 +71,7 @@ ALL_RULES = Resource(
         ResourceField(name="day", type="date"),
         ResourceField(name="open", type="boolean", default=False),
     ),
+    search=("text", "code"),
 )
 
 
@@ -104,11 +96,20 @@ def test_there_is_a_violation_of_every_rule() -> None:
 
 
 @pytest.mark.usefixtures("home")
-async def test_a_service_with_every_kind_of_rule_is_built_and_behaves() -> None:
-    request = DeliveryRequest(name="all-rules", description="Every rule.", resources=(ALL_RULES,))
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"endpoints": (Endpoint(path="/{name}", answer=Answer(body="{name}")),)},
+        {"resources": (ALL_RULES,)},
+    ],
+    ids=["endpoints", "resources"],
+)
+async def test_complete_coverage_can_be_had_by_asking_for_it(parts: dict[str, Any]) -> None:
+    everything = ("test coverage of at least 100 %",)
+    request = DeliveryRequest(name="sample", description="-", requirements=everything, **parts)
     delivery = Delivery(request)
     await delivery.build()
-    assert delivery.visits["scaffolding"] == 1
+    assert delivery.visits["scaffolding"] == 2
 
 
 def _joined(expression: str) -> str:
