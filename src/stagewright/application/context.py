@@ -154,7 +154,9 @@ class AgentContext(Facts):
             if type(amount) not in (int, float) or not 0 <= amount < float("inf"):
                 raise ValidationFailed(f"usage {name} is {amount!r}; expected a number from 0")
             if len(name) > MAX_USAGE_NAME:
-                raise ValidationFailed(f"a usage has a name of {len(name)}, expected at most 64 characters")
+                raise ValidationFailed(
+                    f"a usage has a name of {len(name)}, expected at most 64 characters"
+                )
         if len(self._usage.keys() | amounts.keys()) > MAX_USAGES:
             raise ValidationFailed(f"usage has too many figures, at most {MAX_USAGES}")
         for name, amount in amounts.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Self
 
 import anyio
@@ -103,8 +104,7 @@ class AgentRunner:
 
     async def __aexit__(self, error: type[BaseException] | None, *_: object) -> None:
         """Stop gracefully and wait for it; after an error at once, handing tasks back."""
-        if self._task is None:
-            return
+        assert self._task is not None  # noqa: S101  # entered
         self.stop()
         if error is not None:
             self._task.cancel()
@@ -166,23 +166,26 @@ class AgentRunner:
         self._runs[run.key] = run
         self._idle.clear()
         self._deadlines.watch(run)
-        run.worker = asyncio.get_running_loop().create_task(self._do(run))
+        run.worker = asyncio.get_running_loop().create_task(self._work.perform(run))
+        run.worker.add_done_callback(partial(self._end, run))
 
-    async def _do(self, run: Run) -> None:
-        """Do a task and hand in its result, unless nobody wants it any more."""
-        result = None
-        try:
-            result = await self._work.perform(run)
-        finally:
-            run.served.running -= 1
-            if run.context is not None:
-                run.context.abandon()
-            if result is not None and run.refused is None:
-                self._claims.hand_in(run, result)
-            else:
-                log.debug("run_given_up", task=run.claimed.task_id, reason=run.refused)
-                self._settle(run)
-                self._claims.hint()
+    def _end(self, run: Run, worker: asyncio.Task[bytes]) -> None:
+        """Hand in the result, unless nobody wants it any more.
+
+        A callback, because a task that is cancelled before its first step runs no `finally`.
+        """
+        run.served.running -= 1
+        if run.context is not None:
+            run.context.abandon()
+        error = None if worker.cancelled() else worker.exception()
+        if error is not None:
+            log.error("run_broke", task=run.claimed.task_id, exc_info=error)
+        if run.refused is None and error is None and not worker.cancelled():
+            self._claims.hand_in(run, worker.result())
+        else:
+            log.debug("run_given_up", task=run.claimed.task_id, reason=run.refused)
+            self._settle(run)
+            self._claims.hint()
 
     def _settle(self, run: Run) -> None:
         """Forget a task that was handed in or given up."""
@@ -243,7 +246,7 @@ class AgentRunner:
         except StagewrightError as error:
             log.warning("goodbye_not_said", handed_back=len(leases), error=str(error))
 
-    async def _unwind(self, workers: Iterable[asyncio.Task[None]]) -> None:
+    async def _unwind(self, workers: Iterable[asyncio.Task[bytes]]) -> None:
         """Let interrupted agents clean up for a moment; one that will not is left behind."""
         tasks = [*workers]
         if tasks:

@@ -23,7 +23,7 @@ class Run:
         self.task = TaskId.parse(claimed.task_id)
         self.started_at_ms = now_ms
         self.context: AgentContext | None = None
-        self.worker: asyncio.Task[None] | None = None
+        self.worker: asyncio.Task[bytes] | None = None
         self.refused: str | None = None
         """Why nobody wants the result any more."""
 
@@ -42,9 +42,7 @@ class Run:
 
         A thread cannot be interrupted: it keeps its place until it looks at `ctx.cancelled`.
         """
-        if self.refused is not None:
-            return
-        self.refused = reason
+        self.refused = self.refused or reason
         if self.context is not None:
             self.context.cancel()
         if self.served.agent.is_async or self.context is None:
@@ -52,7 +50,5 @@ class Run:
 
     def interrupt(self) -> None:
         """Stop waiting for the agent, in a thread or not."""
-        if self.context is not None:
-            self.context.cancel()
         if self.worker is not None:
             self.worker.cancel()

@@ -148,7 +148,7 @@ async def _started(command: tuple[str, ...], env: Mapping[str, str]) -> _Child:
     return child
 
 
-def _die_with_parent(parent: int) -> None:
+def _die_with_parent(parent: int) -> None:  # pragma: no cover - in the child nobody measures
     """Runs in the child between fork and exec, so it does no more than two system calls."""
     assert _libc is not None  # noqa: S101  # the caller looked
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -113,25 +113,25 @@ def test_types_of_the_surrounding_scope_are_found() -> None:
 
 def test_the_type_of_the_context_need_not_be_importable() -> None:
     @agent("lazy")
-    async def lazy(task: int, ctx: Nowhere) -> int:  # type: ignore[name-defined]  # noqa: F821
+    async def lazy(task: int, _: Nowhere) -> int:  # type: ignore[name-defined]  # noqa: F821
         return task
 
     assert lazy.takes_context
 
 
 def test_an_unknown_type_is_named() -> None:
-    with pytest.raises(ConfigurationError, match=r"agent lost: .*'task' names 'Missing'"):
+    with pytest.raises(ConfigurationError, match=r"agent lost: .*'_' names 'Missing'"):
 
         @agent("lost")
-        async def lost(task: Missing) -> int:  # type: ignore[name-defined]  # noqa: F821
+        async def lost(_: Missing) -> int:  # type: ignore[name-defined]  # noqa: F821
             return 1
 
 
 def test_a_type_that_is_no_json_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="agent odd: its input type .* Use pydantic"):
+    with pytest.raises(ConfigurationError, match=r"agent odd: its input type .* Use pydantic"):
 
         @agent("odd")
-        async def odd(task: asyncio.Event) -> int:
+        async def odd(_: asyncio.Event) -> int:
             return 1
 
 

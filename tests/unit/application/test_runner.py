@@ -237,7 +237,7 @@ async def test_an_agent_whose_lease_is_refused_is_interrupted(world: World, gate
 async def test_an_agent_that_ignores_its_interruption_gets_nothing_published(
     world: World,
 ) -> None:
-    async def stubborn(task: Any, ctx: AgentContext) -> Any:
+    async def stubborn(task: Any) -> Any:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -325,6 +325,18 @@ async def test_an_agent_is_interrupted_at_its_deadline(world: World, gate: Gate)
     assert world.calls.completes == []
 
 
+async def test_a_task_whose_time_is_up_when_it_comes_is_given_up(world: World, gate: Gate) -> None:
+    await world.queue(1, timeout_s=0.001)
+    world.calls.gate = asyncio.Event()
+    async with world.runner(gate.agent) as runner:
+        await world.clock.advance(5)
+        world.calls.gate.set()
+        await settle()
+        assert gate.contexts == []
+        assert runner._roster.served[0].running == 0
+    assert world.calls.completes == []
+
+
 async def test_a_failed_heartbeat_is_made_good_by_the_next(world: World, gate: Gate) -> None:
     await world.queue(1)
     async with world.runner(gate.agent, limit=1, lease_s=9.0):
@@ -351,7 +363,7 @@ class Thread:
             raise self.broken.pop()
         yield replace_tasks(self)
 
-    async def extend(self, leases: Any, lease_s: float, now_ms: int) -> Any:
+    async def extend(self, leases: Any, _: float, now_ms: int) -> Any:
         self.loops.add(asyncio.get_running_loop())
         if leases and not self.calls.refuse:
             self.renewed.set()
@@ -444,7 +456,7 @@ async def test_after_the_grace_time_tasks_are_handed_back_unharmed(
 async def test_an_agent_that_will_not_end_is_left_behind(world: World) -> None:
     held = Held()
 
-    def endless(task: Any) -> None:
+    def endless(_: Any) -> None:
         held.here()
 
     await world.queue(1)
@@ -461,7 +473,7 @@ async def test_an_agent_that_will_not_end_is_left_behind(world: World) -> None:
 async def test_a_stubborn_coroutine_is_left_behind_too(world: World) -> None:
     end = asyncio.Event()
 
-    async def stubborn(task: Any) -> None:
+    async def stubborn(_: Any) -> None:
         while not end.is_set():
             try:
                 await end.wait()
@@ -506,6 +518,35 @@ async def test_a_runner_that_is_cancelled_hands_its_tasks_back(world: World, gat
     assert gate.ended == ["cancelled"]
     assert await world.state() == "queued"
     assert await world.backend.kv.scan("presence:", world.clock.now_ms()) == {}
+
+
+async def test_an_error_beside_a_runner_hands_its_tasks_back_at_once(
+    world: World, gate: Gate
+) -> None:
+    await world.queue(1)
+    with pytest.raises(ZeroDivisionError):
+        async with world.runner(gate.agent):
+            await settle()
+            raise ZeroDivisionError
+    assert gate.ended == ["cancelled"]
+    assert await world.state() == "queued"
+
+
+async def test_a_task_that_breaks_the_runners_own_code_is_left_to_be_lost(
+    world: World, gate: Gate
+) -> None:
+    async def broken(_: Any) -> bytes:
+        raise RuntimeError("a bug")
+
+    await world.queue(1)
+    runner = world.runner(gate.agent, lease_s=9.0)
+    runner._work.perform = broken  # type: ignore[method-assign]
+    async with runner:
+        await world.clock.advance(10)
+        (record,) = await samples.inspected(world.backend, WORKFLOW)
+    assert record.state == "leased"
+    assert record.expires_at_ms is not None
+    assert record.expires_at_ms < world.clock.now_ms()
 
 
 async def test_a_runner_ends_even_when_it_cannot_say_goodbye(world: World, gate: Gate) -> None:

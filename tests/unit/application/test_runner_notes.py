@@ -19,7 +19,7 @@ class Bus:
         self.failures = 0
         self.gate: asyncio.Event | None = None
 
-    async def publish(self, topic: Topic, messages: Sequence[Message], now_ms: int) -> None:
+    async def publish(self, _: Topic, messages: Sequence[Message], __: int) -> None:
         if self.failures:
             self.failures -= 1
             raise Unreachable("bus")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import textwrap
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -207,11 +207,16 @@ STAY = """
 """
 
 
-async def pids_in(path: Path) -> list[int]:
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait in real time for what other processes do."""
     async with asyncio.timeout(20):
-        while not path.exists():
-            await asyncio.sleep(0.005)  # real: another process writes it
-    return [int(word) for word in path.read_text().split()]
+        while not holds():  # noqa: ASYNC110  # nobody sets an event across processes
+            await asyncio.sleep(0.005)
+
+
+async def pids_in(path: Path) -> list[int]:
+    await until(path.exists)
+    return [int(word) for word in path.read_text().split()]  # noqa: ASYNC240  # a few bytes
 
 
 def alive(pid: int) -> bool:
@@ -223,9 +228,7 @@ def alive(pid: int) -> bool:
 
 
 async def gone(*pids: int) -> None:
-    async with asyncio.timeout(20):
-        while any(map(alive, pids)):
-            await asyncio.sleep(0.005)  # real: the kernel ends them
+    await until(lambda: not any(map(alive, pids)))
 
 
 async def test_a_cancelled_command_goes_with_all_it_started(world: World, tmp_path: Path) -> None:
