@@ -175,6 +175,17 @@ def test_modules_of_others_are_left_alone(project: Project) -> None:
     assert {name: sys.modules[name] for name in before} == before
 
 
+def test_our_own_modules_are_never_replaced(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "stagewright.domain.diagram"
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    project.fails(name)
+    imported = sys.modules[name]
+    project.fails(name)
+    assert sys.modules[name] is imported
+
+
 def test_no_bytecode_is_left_that_could_be_stale(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
