@@ -16,8 +16,8 @@ from stagewright.entrypoints.container import opened
 from stagewright.entrypoints.settings import Settings
 from stagewright.testing.checker import gather, judge, read_journals
 from stagewright.testing.servers import RedisServer
-from tests.faults.crew import Member
 from tests.faults.load import Submitter
+from tests.processes import Member
 
 WORKFLOWS = 300
 KILLS = 30
@@ -70,7 +70,10 @@ async def register(url: str) -> None:
     loaded = load([str(PIPELINE)])
     async with Stagewright(url) as client:
         for definition in loaded.definitions:
-            await client.register(definition, [agent.contract for agent in loaded.agents])
+            await client.register(
+                definition.model_dump(mode="json", by_alias=True),
+                contracts=[a.contract.model_dump(mode="json") for a in loaded.agents],
+            )
 
 
 async def wait_for_all(url: str, workflows: int) -> None:
