@@ -12,9 +12,9 @@ import pytest
 from stagewright.entrypoints.container import opened
 from stagewright.entrypoints.settings import Settings
 from stagewright.testing.checker import gather, judge, read_journals
-from tests.faults.crew import Member
 from tests.faults.load import Submitter
 from tests.faults.test_kills_redis import KILLS, PIPELINE, SEED, WORKFLOWS
+from tests.processes import Member
 
 RECOVERY_LIMIT_S = 60.0
 
