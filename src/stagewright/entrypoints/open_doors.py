@@ -1,7 +1,7 @@
 """Finding the door of whoever owns a SQLite file, by reading the record that lies beside it.
 
-The file's lock is the truth, and is only asked when this finds nothing; but most commands come while
-somebody runs `dev`, and then they need neither the database's code nor its lock.
+The lock of the file is the truth, and is only asked when this finds nothing; but most commands come
+while somebody runs `dev`, and then they need neither the database's code nor its lock.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
@@ -12,7 +11,8 @@ from stagewright.domain.errors import LoadError, StagewrightError
 from stagewright.entrypoints.client.stagewright import Stagewright
 from stagewright.entrypoints.connections import connection_of
 from stagewright.entrypoints.container import Container, opened
-from stagewright.entrypoints.development import Development, Generation, edits_of
+from stagewright.entrypoints.development import Development, Generation
+from stagewright.entrypoints.edits import Edits
 from stagewright.entrypoints.hosting import orchestrating
 from stagewright.entrypoints.settings import Settings
 from stagewright.ports.views import WorkflowView
@@ -54,7 +54,7 @@ async def developing(folder: Path) -> AsyncIterator[Bench]:
         orchestrating(container),
         anyio.create_task_group() as tasks,
     ):
-        development = Development(container, [str(file)], tasks)
+        development = Development(container, [str(file)], tasks, Edits([str(file)]))
         await development.reload()
         yield Bench(container, development, file)
         development.stop()
@@ -90,17 +90,25 @@ async def test_a_broken_edit_keeps_the_last_good_load_and_says_why(tmp_path: Pat
         assert (await bench.finished(await bench.start())).output == "Hello, Ada!"
 
 
+class GivenEdits(Edits):
+    """Edits that a test makes."""
+
+    def __init__(self, file: Path, *texts: str) -> None:
+        super().__init__([str(file)])
+        self.file, self.texts = file, texts
+
+    async def __aiter__(self) -> AsyncIterator[None]:
+        for text in self.texts:
+            await anyio.Path(self.file).write_text(text)
+            yield
+
+
 async def test_each_edit_is_tried_and_told(tmp_path: Path) -> None:
     good: list[Generation] = []
     bad: list[StagewrightError] = []
-
-    async def edits(file: Path) -> AsyncIterator[object]:
-        for text in ("nonsense(", PROJECT):
-            await anyio.Path(file).write_text(text)
-            yield text
-
     async with developing(tmp_path) as bench:
-        await bench.development.follow_edits(edits(bench.file), good.append, bad.append)
+        bench.development.edits = GivenEdits(bench.file, "nonsense(", PROJECT)
+        await bench.development.follow_edits(good.append, bad.append)
     assert [len(good), len(bad)] == [1, 1]
     assert "line 1" in str(bad[0])
 
@@ -113,15 +121,3 @@ async def test_definitions_without_agents_can_be_developed(tmp_path: Path) -> No
         )
         await bench.development.reload()
         assert (await bench.finished(await bench.start())).status == "completed"
-
-
-async def test_an_edit_of_a_file_is_noticed_and_other_files_are_not(tmp_path: Path) -> None:
-    file = tmp_path / "project.py"
-    file.write_text(PROJECT)
-    edits = edits_of([str(tmp_path)], frozenset({file}))
-    noticed = asyncio.create_task(anext(aiter(edits)))
-    while not noticed.done():  # the watcher says nothing of when it has begun to watch
-        (tmp_path / "state.db").write_text("x")
-        file.write_text(PROJECT)
-        await asyncio.wait([noticed], timeout=0.1)
-    assert {Path(path).name for _, path in noticed.result()} == {"project.py"}  # type: ignore[attr-defined]

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stagewright.entrypoints.cli.flags import AsJson, Concurrency, Url, settings_of
+from stagewright.entrypoints.cli.flags import (
+    AsJson,
+    Concurrency,
+    LogFormat,
+    LogLevel,
+    Url,
+    settings_of,
+)
+from stagewright.entrypoints.cli.groups import Group
 
 if TYPE_CHECKING:
     from stagewright.domain.builder import HasContract
     from stagewright.entrypoints.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Run agents.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="Run agents.")
 
 
 @app.callback()
@@ -32,6 +40,8 @@ def run(
         ),
     ],
     concurrency: Concurrency = None,
+    log_level: LogLevel = None,
+    log_format: LogFormat = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
@@ -39,7 +49,9 @@ def run(
     from stagewright.entrypoints.agent_targets import agents_of
     from stagewright.entrypoints.hosting import run_process
 
-    settings = settings_of(url=url, concurrency=concurrency)
+    settings = settings_of(
+        url=url, concurrency=concurrency, log_level=log_level, log_format=log_format
+    )
     _must_be_shared(settings.url)
     agents = agents_of(targets)
     run_process(lambda: _run(settings, agents, as_json=as_json))

@@ -18,11 +18,12 @@ from stagewright.entrypoints.cli import (
     serve,
     workflows,
 )
-from stagewright.entrypoints.cli.flags import remember
+from stagewright.entrypoints.cli.groups import Group
 
 BUILD, RUN, OPERATE = "Build", "Run", "Look and steer"
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # its tracebacks show local values, which may be secret
@@ -43,21 +44,11 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - as typer calls it
 
 @app.callback()
 def before(
-    namespace: Annotated[
-        str | None, typer.Option(help="Installation to talk to on a shared Redis.")
-    ] = None,
-    log_level: Annotated[
-        str | None, typer.Option(help="debug, info, warning or error.", metavar="LEVEL")
-    ] = None,
-    log_format: Annotated[
-        str | None, typer.Option(help="auto, json or pretty.", metavar="FORMAT")
-    ] = None,
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Keep what holds for any command."""
-    remember(namespace=namespace, log_level=log_level, log_format=log_format)
+    """Take no other options here: typer would load pydantic to read them, also for `--help`."""
 
 
 app.command(rich_help_panel=BUILD)(new.new)

@@ -7,8 +7,9 @@ from dataclasses import asdict
 import typer
 
 from stagewright.entrypoints.cli.flags import AsJson, Url, load
+from stagewright.entrypoints.cli.groups import Group
 
-app = typer.Typer(no_args_is_help=True, help="Show the settings.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="Show the settings.")
 
 
 @app.callback()

@@ -9,11 +9,14 @@ import typer
 
 from stagewright.entrypoints.cli.calls import ask
 from stagewright.entrypoints.cli.flags import AsJson, Url
+from stagewright.entrypoints.cli.groups import Group
 
 if TYPE_CHECKING:
     from stagewright.ports.dead_letters import DeadLetter
 
-app = typer.Typer(no_args_is_help=True, help="Deal with messages that could not be applied.")
+app = typer.Typer(
+    cls=Group, no_args_is_help=True, help="Deal with messages that could not be applied."
+)
 
 LetterId = Annotated[str, typer.Argument(metavar="LETTER", help="Its id.", show_default=False)]
 

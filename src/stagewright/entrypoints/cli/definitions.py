@@ -11,6 +11,7 @@ import typer
 from stagewright.domain.errors import LoadError
 from stagewright.entrypoints.cli.calls import ask
 from stagewright.entrypoints.cli.flags import AsJson, Url
+from stagewright.entrypoints.cli.groups import Group
 
 if TYPE_CHECKING:
     from stagewright.application.loading import Loaded
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from stagewright.entrypoints.client.stagewright import Stagewright
     from stagewright.ports.views import DefinitionView
 
-app = typer.Typer(no_args_is_help=True, help="Check, show and register definitions.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="Check, show and register definitions.")
 
 Targets = Annotated[
     list[str],

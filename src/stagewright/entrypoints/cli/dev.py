@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stagewright.entrypoints.cli.flags import AsJson, Concurrency, Port, Url, load, settings_of
+from stagewright.entrypoints.cli.flags import (
+    AsJson,
+    Concurrency,
+    LogFormat,
+    LogLevel,
+    Port,
+    Url,
+    load,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from stagewright.entrypoints.cli.dev_text import Told
@@ -25,6 +34,8 @@ def dev(
     ],
     port: Port = None,
     concurrency: Concurrency = None,
+    log_level: LogLevel = None,
+    log_format: LogFormat = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
@@ -32,7 +43,9 @@ def dev(
     from stagewright.entrypoints.cli.dev_text import Told
     from stagewright.entrypoints.hosting import run_process
 
-    settings = settings_of(url=url, port=port, concurrency=concurrency)
+    settings = settings_of(
+        url=url, port=port, concurrency=concurrency, log_level=log_level, log_format=log_format
+    )
     told = Told(settings, needs_url=load().settings.url != settings.url, as_json=as_json)
     run_process(lambda: _dev(settings, target, told))
 
@@ -55,16 +68,16 @@ async def _serve(
     """Runners live in the outer group, so that they may finish when watching has ended."""
     import anyio
 
-    from stagewright.entrypoints.development import Development, edits_of
+    from stagewright.entrypoints.development import Development
+    from stagewright.entrypoints.edits import Edits
     from stagewright.entrypoints.hosting import stopped_by_signal
 
     async with anyio.create_task_group() as runners:
-        development = Development(container, targets, runners)
+        development = Development(container, targets, runners, Edits(targets))
         generation = await development.reload()
         told.begun(container.backend(), door, generation)
-        edits = edits_of(targets, generation.loaded.files)
         async with anyio.create_task_group() as watching:
-            watching.start_soon(development.follow_edits, edits, told.reloaded, told.failed)
+            watching.start_soon(development.follow_edits, told.reloaded, told.failed)
             watching.start_soon(told.follow, container.backend().bus)
             await stopped_by_signal()
             watching.cancel_scope.cancel()

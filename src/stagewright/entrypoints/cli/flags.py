@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -30,21 +28,21 @@ Port = Annotated[
     int | None,
     typer.Option(help="Port of the control interface; 0 takes a free one.", metavar="N"),
 ]
+LogLevel = Annotated[
+    str | None,
+    typer.Option(help="debug, info, warning or error.", metavar="LEVEL", show_default="info"),
+]
+LogFormat = Annotated[
+    str | None, typer.Option(help="auto, json or pretty.", metavar="FORMAT", show_default="auto")
+]
 Concurrency = Annotated[int | None, typer.Option(help="Tasks at once for each agent.", metavar="N")]
-
-_before: ContextVar[Mapping[str, Any]] = ContextVar("flags before the command", default={})  # noqa: B039 - never changed
-
-
-def remember(**flags: Any) -> None:
-    """Keep the options that stood before the command."""
-    _before.set(flags)
 
 
 def load(**flags: Any) -> Loaded:
     """Return the settings that these options, the environment and the toml give."""
     from stagewright.entrypoints.settings import load_settings
 
-    return load_settings({**_before.get(), **flags})
+    return load_settings(flags)
 
 
 def settings_of(**flags: Any) -> Settings:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stagewright.entrypoints.cli.flags import AsJson, Concurrency, Port, Url, settings_of
+from stagewright.entrypoints.cli.flags import (
+    AsJson,
+    Concurrency,
+    LogFormat,
+    LogLevel,
+    Port,
+    Url,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from stagewright.entrypoints.settings import Settings
@@ -24,13 +32,17 @@ def serve(
     ] = None,
     port: Port = None,
     concurrency: Concurrency = None,
+    log_level: LogLevel = None,
+    log_format: LogFormat = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
     """Run an orchestrator for everything registered; any number may run on one Redis."""
     from stagewright.entrypoints.hosting import refuse_memory, run_process
 
-    settings = settings_of(url=url, port=port, concurrency=concurrency)
+    settings = settings_of(
+        url=url, port=port, concurrency=concurrency, log_level=log_level, log_format=log_format
+    )
     refuse_memory(settings.url, "stagewright serve")
     run_process(lambda: _serve(settings, targets or (), as_json=as_json))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import typer
 
 from stagewright.entrypoints.cli import workflow_commands, workflow_start, workflow_views
+from stagewright.entrypoints.cli.groups import Group
 
-app = typer.Typer(no_args_is_help=True, help="Start, look at and steer workflows.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="Start, look at and steer workflows.")
 
 app.command()(workflow_start.start)
 app.command("list")(workflow_views.page)
