@@ -68,7 +68,12 @@ class Orchestrator:
         self._lives = LiveWorkflows(backend.store, catalog)
         self._batch = BatchProcessor(backend, self._lives, clock, ids, randomness)
         self._ownership = Ownership(
-            backend.kv, clock, self.holder, backend.partitions, self.options.ownership_ttl_s
+            backend.kv,
+            clock,
+            self.holder,
+            backend.partitions,
+            self.options.ownership_ttl_s,
+            inherit=backend.sole,
         )
         self._reconciler = Reconciler(backend, self._lives, clock)
         self._retention = Retention(
@@ -86,6 +91,8 @@ class Orchestrator:
             async with anyio.create_task_group() as duties:
                 self._scope = duties.cancel_scope
                 await self._own()
+                if self._backend.sole:
+                    await self._inherit()
                 self.ready.set()
                 duties.start_soon(self._forever, self._own, self._ownership.renew_s)
                 duties.start_soon(self._forever, self._reconcile, self.options.reconcile_s)
@@ -128,6 +135,11 @@ class Orchestrator:
             await drain.begin()
             self._drains[partition] = drain
             self._positions[partition] = ""
+
+    async def _inherit(self) -> None:
+        """Who had the store before is dead: its agents' tasks need not wait for their leases."""
+        for partition in sorted(self._positions):
+            await self._reconciler.free_leases(partition)
 
     async def _reconcile(self) -> None:
         for partition in sorted(self._positions):

@@ -20,14 +20,23 @@ class Ownership:
     """The partitions that this orchestrator owns now."""
 
     def __init__(
-        self, kv: IKVStore, clock: IClock, holder: str, partitions: int, ttl_s: float = 10.0
+        self,
+        kv: IKVStore,
+        clock: IClock,
+        holder: str,
+        partitions: int,
+        ttl_s: float = 10.0,
+        *,
+        inherit: bool = False,
     ) -> None:
+        """`inherit`: nobody else can be alive, so at first all is taken from whoever has it."""
         self._kv = kv
         self._clock = clock
         self._holder = holder
         self._partitions = partitions
         self._ttl_s = ttl_s
         self._values: dict[int, bytes] = {}
+        self._inherit = inherit
 
     @property
     def owned(self) -> frozenset[int]:
@@ -45,6 +54,9 @@ class Ownership:
         await self._kv.set(ORCHESTRATORS + self._holder, b"{}", self._ttl_s, now_ms)
         alive = max(1, len(await self._kv.scan(ORCHESTRATORS, now_ms)))
         fair = -(-self._partitions // alive)
+        if self._inherit:
+            await self._take_all()
+            return self.owned
         for partition in sorted(self._values):
             await self._keep(partition)
         for partition in sorted(self._values)[fair:]:
@@ -54,6 +66,17 @@ class Ownership:
                 break
             await self._take(partition)
         return self.owned
+
+    async def _take_all(self) -> None:
+        """Those who own the partitions are dead: do not wait for their leases to run out."""
+        self._inherit = False
+        for partition in range(self._partitions):
+            value = self._claim_of_mine()
+            await self._kv.set(owner_key(partition), value, self._ttl_s, self._clock.now_ms())
+            self._values[partition] = value
+
+    def _claim_of_mine(self) -> bytes:
+        return orjson.dumps({"holder": self._holder, "since_ms": self._clock.now_ms()})
 
     def _in_turn(self) -> Iterable[int]:
         """Start at a place of our own, so that orchestrators do not race for the same ones."""
@@ -68,7 +91,7 @@ class Ownership:
     async def _take(self, partition: int) -> None:
         if partition in self._values:
             return
-        value = orjson.dumps({"holder": self._holder, "since_ms": self._clock.now_ms()})
+        value = self._claim_of_mine()
         if await self._swap(partition, None, value, self._ttl_s):
             self._values[partition] = value
 

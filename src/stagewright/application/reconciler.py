@@ -6,6 +6,8 @@ left as it is.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import structlog
 
 from stagewright.application.live import Live, LiveWorkflows
@@ -15,7 +17,7 @@ from stagewright.domain.outputs import OutputMissing
 from stagewright.domain.snapshot import encode_state
 from stagewright.ports.backend import Backend
 from stagewright.ports.system import IClock
-from stagewright.ports.task_queue import NewTask
+from stagewright.ports.task_queue import NewTask, TaskLease
 from stagewright.ports.workflow_store import Commit, Query, Verdict
 
 log = structlog.get_logger(__name__)
@@ -36,6 +38,30 @@ class Reconciler:
     async def reconcile(self, partition: int) -> int:
         """Look at every workflow of the partition that is not terminal; return the repairs."""
         repairs = 0
+        async for ids in self._alive(partition, self._clock.now_ms() - QUIET_MS):
+            repairs += await self.repair(ids)
+        return repairs
+
+    async def free_leases(self, partition: int) -> int:
+        """Put back every leased task: whoever held one is known to be dead. Return how many."""
+        freed = 0
+        async for ids in self._alive(partition):
+            leases = [
+                TaskLease(record.task_id, record.token)
+                for records in await self._backend.tasks.inspect(ids)
+                for record in records
+                if record.state == "leased"
+            ]
+            if leases:
+                now_ms = self._clock.now_ms()
+                await self._backend.tasks.release(leases, lost=True, now_ms=now_ms)
+                freed += len(leases)
+        return freed
+
+    async def _alive(
+        self, partition: int, updated_before_ms: int | None = None
+    ) -> AsyncIterator[list[str]]:
+        """Yield the ids of workflows that are not terminal, page by page."""
         for status in ("running", "waiting", "paused"):
             cursor: str | None = None
             while True:
@@ -43,18 +69,17 @@ class Reconciler:
                     Query(
                         status=status,
                         partition=partition,
-                        updated_before_ms=self._clock.now_ms() - QUIET_MS,
+                        updated_before_ms=updated_before_ms,
                         oldest_first=True,
                         cursor=cursor,
                         limit=PAGE,
                     )
                 )
-                ids = [row.workflow_id for row in page.rows]
-                repairs += await self.repair(ids)
+                if page.rows:
+                    yield [row.workflow_id for row in page.rows]
                 cursor = page.cursor
                 if cursor is None:
                     break
-        return repairs
 
     async def repair(self, workflow_ids: list[str]) -> int:
         """Re-emit what these workflows should have in flight and do not; return how many."""

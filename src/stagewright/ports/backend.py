@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stagewright.ports.blob_store import IBlobStore
 from stagewright.ports.dead_letters import IDeadLetters
@@ -31,6 +31,8 @@ class Backend:
     dead_letters: IDeadLetters
     registry: IRegistry
     blobs: IBlobStore
+    sole: bool = field(default=False, kw_only=True)
+    """Whoever opened it is the only process that can: all that an earlier one held is free."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ async def open_backend(
             registry=SqliteRegistry(core),
             blobs=SqliteBlobStore(core),
             owner=owner,
+            sole=True,
         )
 
 
