@@ -6,15 +6,21 @@ from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
     BusyLoadingError,
+    ClusterDownError,
+    MasterDownError,
     NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
     RedisError,
     ResponseError,
+    TryAgainError,
 )
 
 from stagewright.domain.errors import (
     ConfigurationError,
     OutcomeUnknown,
     StagewrightError,
+    StoreFailed,
     Unreachable,
 )
 
@@ -24,9 +30,13 @@ DRIVER = (RedisError, OSError, TimeoutError, EOFError)
 """All that the driver raises when a connection is lost or cannot be made."""
 
 _NOT_NOW = (
-    *("OOM", "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN"),
-    *("TRYAGAIN", "BUSY", "MISCONF", "NOREPLICAS"),
+    OutOfMemoryError,
+    ReadOnlyError,
+    MasterDownError,
+    ClusterDownError,
+    TryAgainError,
 )
+_NOT_NOW_SAID = ("BUSY", "MISCONF", "NOREPLICAS")
 """The server refused before it did anything, for a reason that passes or that people can mend."""
 
 
@@ -49,9 +59,9 @@ def refused(error: ResponseError) -> StagewrightError:
     text = str(error)
     if isinstance(error, NoPermissionError):
         return _not_allowed(error)
-    if text.startswith(_NOT_NOW) or "maxmemory" in text:
-        return Unreachable(SERVER, text, remedy="Nothing was changed; try again when it is mended.")
-    return StagewrightError(f"Redis refused a call: {text}")
+    if isinstance(error, _NOT_NOW) or text.startswith(_NOT_NOW_SAID):
+        return StoreFailed(SERVER, text, remedy="Nothing was changed; try again when it is mended.")
+    return StoreFailed(SERVER, f"refused a call: {text}", remedy="Look at what it says, and retry.")
 
 
 def is_missing_function(reply: object) -> bool:
