@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,36 +26,71 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "AgentContext": "stagewright.application.context",
-    "AgentError": "stagewright.application.agents",
-    "Fatal": "stagewright.application.agents",
-    "Result": "stagewright.entrypoints.embedded",
-    "Retry": "stagewright.domain.definition",
-    "Stagewright": "stagewright.entrypoints.client.stagewright",
-    "StagewrightError": "stagewright.domain.errors",
-    "SyncAgentContext": "stagewright.application.context",
-    "Workflow": "stagewright.entrypoints.embedded",
-    "WorkflowFailed": "stagewright.domain.errors",
-    "agent": "stagewright.application.agents",
-    "approval": "stagewright.domain.builder",
-    "outcome": "stagewright.application.agents",
-    "parallel": "stagewright.domain.builder",
-    "rule": "stagewright.domain.builder",
-    "stage": "stagewright.domain.builder",
-    "wait": "stagewright.domain.builder",
+
+def _agents() -> Any:
+    from stagewright.application import agents
+
+    return agents
+
+
+def _context() -> Any:
+    from stagewright.application import context
+
+    return context
+
+
+def _builder() -> Any:
+    from stagewright.domain import builder
+
+    return builder
+
+
+def _errors() -> Any:
+    from stagewright.domain import errors
+
+    return errors
+
+
+def _client() -> Any:
+    from stagewright.entrypoints.client import stagewright
+
+    return stagewright
+
+
+def _embedded() -> Any:
+    from stagewright.entrypoints import embedded
+
+    return embedded
+
+
+_HOMES: dict[str, Callable[[], Any]] = {
+    "AgentContext": _context,
+    "AgentError": _agents,
+    "Fatal": _agents,
+    "Result": _embedded,
+    "Retry": _builder,
+    "Stagewright": _client,
+    "StagewrightError": _errors,
+    "SyncAgentContext": _context,
+    "Workflow": _embedded,
+    "WorkflowFailed": _errors,
+    "agent": _agents,
+    "approval": _builder,
+    "outcome": _agents,
+    "parallel": _builder,
+    "rule": _builder,
+    "stage": _builder,
+    "wait": _builder,
 }
-"""Where each public name lives: imported when first asked for, and `--help` asks for none."""
+"""What holds each public name: imported when it is first asked for, and `--help` asks for none."""
 
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names above, all of them strings
 
 
 def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
     if name not in _HOMES:
         raise AttributeError(f"module 'stagewright' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(_HOMES[name](), name)
     globals()[name] = value
     return value
 
