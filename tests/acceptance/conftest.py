@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,3 +32,16 @@ def shared(tmp_path: Path, redis: RedisServer) -> Iterator[Place]:
     place = Place(tmp_path, redis.url)
     yield place
     place.close()
+
+
+def redis_cli(server: RedisServer, *words: str, stdin: bytes | None = None) -> str:
+    """Return what `redis-cli` prints; `stdin` becomes the last word."""
+    options = ["-x"] if stdin is not None else []
+    done = subprocess.run(
+        ["redis-cli", "-p", str(server.port), *options, *words],
+        input=stdin,
+        capture_output=True,
+        timeout=20,
+        check=True,
+    )
+    return done.stdout.decode().strip()

@@ -1,0 +1,120 @@
+"""Killing whoever does the work, in the middle of the work."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from stagewright.testing.servers import RedisServer
+from tests.acceptance.assembly import STAGES
+from tests.acceptance.conftest import redis_cli
+from tests.processes import Place, until
+
+ASSEMBLY = str(Path(__file__).with_name("assembly.py"))
+
+
+class Gates:
+    """Says where the agents of the assembly stop, and reads their journal."""
+
+    def __init__(self, place: Place) -> None:
+        self._folder = place.folder / "gates"
+        self._folder.mkdir()
+        (self._folder / "journal").touch()
+        place.env |= {
+            "ASSEMBLY": str(self._folder),
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "STAGEWRIGHT_LEASE_S": "1",
+        }
+
+    def shut(self, stage: str) -> None:
+        (self._folder / f"shut-{stage}").touch()
+
+    def open(self, stage: str) -> None:
+        (self._folder / f"shut-{stage}").unlink()
+
+    def executions(self) -> list[list[str]]:
+        """Workflow, stage, visit and process of every execution."""
+        return [line.split() for line in (self._folder / "journal").read_text().splitlines()]
+
+    def wait_for(self, stage: str) -> str:
+        """Return the process that began with the stage."""
+        begun = until(lambda: [e for e in self.executions() if e[1] == stage])
+        return begun[-1][3]
+
+
+def start(place: Place) -> str:
+    return place.cli("workflow", "start", "assembly", "--input", '{"number":7}').out.strip()
+
+
+def end_of(place: Place, workflow_id: str) -> list[str]:
+    """Wait for the end; returns what was done, in order."""
+    place.cli("workflow", "watch", workflow_id, "--timeout", "30")
+    shown = place.cli("workflow", "show", workflow_id, "--json").json
+    done: list[str] = shown["output"]["done"]
+    return done
+
+
+@pytest.mark.parametrize("command", ["dev", "serve"])
+def test_a_killed_owner_of_a_file_goes_on_where_it_was(place: Place, command: str) -> None:
+    gates = Gates(place)
+    gates.shut("bend")
+    owner = place.start("owner", command, ASSEMBLY)
+    workflow_id = start(place)
+    gates.wait_for("bend")
+    owner.kill()
+    gates.open("bend")
+    owner.start().wait_ready()
+    assert end_of(place, workflow_id) == list(STAGES)
+    assert [row["workflow_id"] for row in place.cli("workflow", "list", "--json").json["rows"]] == [
+        workflow_id
+    ]
+    assert Counter(stage for _, stage, *_ in gates.executions()) == dict.fromkeys(STAGES, 1) | {
+        "bend": 2
+    }
+
+
+def test_any_process_may_be_killed_and_replaced_on_redis(shared: Place) -> None:
+    gates = Gates(shared)
+    shared.cli("definition", "register", ASSEMBLY)
+    members = [
+        shared.start("orchestrator", "serve"),
+        shared.start("agents-1", "agent", "run", ASSEMBLY),
+        shared.start("agents-2", "agent", "run", ASSEMBLY),
+    ]
+    stages = ("drill", "bend", "paint")
+    for stage in stages:
+        gates.shut(stage)
+    workflow_id = start(shared)
+    for member, stage in zip(members, stages, strict=True):
+        gates.wait_for(stage)
+        member.kill()
+        gates.open(stage)
+        member.start().wait_ready()
+    assert end_of(shared, workflow_id) == list(STAGES)
+    steps = shared.cli("workflow", "log", workflow_id, "--json").json["records"]
+    ended = [e["stage"] for step in steps for e in step["events"] if e["type"] == "STAGE_COMPLETE"]
+    assert ended == list(STAGES)
+
+
+def test_every_key_of_a_workflow_carries_the_tag_of_its_partition(
+    shared: Place, redis: RedisServer
+) -> None:
+    gates = Gates(shared)
+    gates.shut("drill")
+    shared.cli("definition", "register", ASSEMBLY)
+    shared.start("orchestrator", "serve")
+    shared.start("agents", "agent", "run", ASSEMBLY)
+    workflow_id = start(shared)
+    gates.wait_for("drill")
+    partition, _, unique = workflow_id.partition("-")
+    before = redis_cli(redis, "--scan").split()
+    gates.open("drill")
+    end_of(shared, workflow_id)
+    after = redis_cli(redis, "--scan").split()
+    own = [key for key in (*before, *after) if unique in key]
+    assert own
+    assert {key.split("{")[1].split("}")[0] for key in own} == {partition}
+    touched = [key for key in (*before, *after) if key.startswith(f"sw:{{{partition}}}:")]
+    assert set(own) < set(touched)
