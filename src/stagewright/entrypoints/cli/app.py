@@ -22,8 +22,22 @@ from stagewright.entrypoints.cli.groups import Group
 
 BUILD, RUN, OPERATE = "Build", "Run", "Look and steer"
 
+ORDER = (
+    "new", "dev", "definition", "serve", "agent", "workflow", "dead-letter", "doctor", "config",
+    "bench",
+)  # fmt: skip
+"""How help lists the commands: in the order in which they are met."""
+
+
+class _Root(Group):
+    def list_commands(self, ctx: object) -> list[str]:
+        """Return the names of all commands."""
+        del ctx
+        return sorted(self.commands, key=ORDER.index)
+
+
 app = typer.Typer(
-    cls=Group,
+    cls=_Root,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # its tracebacks show local values, which may be secret

@@ -37,9 +37,7 @@ def start(
     key: Annotated[
         str | None, typer.Option(help="Start once per key; again gives the same workflow.")
     ] = None,
-    priority: Annotated[
-        int | None, typer.Option(min=0, max=3, help="0 is most urgent.")
-    ] = None,
+    priority: Annotated[int | None, typer.Option(min=0, max=3, help="0 is most urgent.")] = None,
     label: Annotated[
         list[str] | None, typer.Option(help="May be repeated.", metavar="KEY=VALUE")
     ] = None,
