@@ -14,8 +14,7 @@ from stagewright.domain.builder import HasContract
 from stagewright.domain.errors import WorkflowFailed
 from stagewright.entrypoints.client.stagewright import Stagewright
 from stagewright.entrypoints.connections import connection_of
-from stagewright.entrypoints.container import opened
-from stagewright.entrypoints.hosting import orchestrating, runner_of, running
+from stagewright.entrypoints.hosting import orchestrating, owning, runner_of, running
 from stagewright.entrypoints.settings import load_settings
 from stagewright.ports.views import WorkflowView
 
@@ -87,7 +86,7 @@ class Workflow(builder.Workflow):
 @asynccontextmanager
 async def _embedded(url: str, agents: tuple[HasContract, ...]) -> AsyncIterator[Stagewright]:
     async with AsyncExitStack() as stack:
-        container = await stack.enter_async_context(opened(load_settings({"url": url}).settings))
+        container = await stack.enter_async_context(owning(load_settings({"url": url}).settings))
         await stack.enter_async_context(orchestrating(container))
         if agents:
             runner = runner_of(container, agents, grace_s=_GRACE_S)

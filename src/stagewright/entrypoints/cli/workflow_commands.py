@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,7 @@ from stagewright.entrypoints.cli.documents import read_json
 from stagewright.entrypoints.cli.flags import AsJson, By, Id, Url, user
 
 if TYPE_CHECKING:
+    from stagewright.entrypoints.client.commands import Decision
     from stagewright.ports.control import CommandReply
 
 Reason = Annotated[str, typer.Option("--reason", help="Why.", show_default=False)]
@@ -135,15 +136,15 @@ def _decision(
     visit: int | None,
     shown: str | None,
     groups: list[str] | None,
-) -> dict[str, Any]:
-    return {
-        "stage": stage,
-        "data": read_json(data),
-        "reason": comment,
-        "visit": visit,
-        "shown_hash": shown,
-        "groups": tuple(groups or ()),
-    }
+) -> Decision:
+    decision: Decision = {"data": read_json(data), "reason": comment, "groups": tuple(groups or ())}
+    if stage is not None:
+        decision["stage"] = stage
+    if visit is not None:
+        decision["visit"] = visit
+    if shown is not None:
+        decision["shown_hash"] = shown
+    return decision
 
 
 def _print(reply: CommandReply, what: str, *, as_json: bool) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import enum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stagewright.entrypoints.cli.calls import ask
 from stagewright.entrypoints.cli.documents import pair_of
 from stagewright.entrypoints.cli.flags import AsJson, Id, Url
+
+if TYPE_CHECKING:
+    from stagewright.entrypoints.client.queries import Filters
 
 
 class StatusName(enum.StrEnum):
@@ -50,7 +53,7 @@ def page(
     from stagewright.entrypoints.cli.output import print_json
     from stagewright.entrypoints.cli.workflow_text import print_page
 
-    filters = {
+    filters: Filters = {
         "status": status.value if status else None,
         "definition": definition,
         "label": pair_of(label) if label else None,

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict, Unpack
 
 from stagewright.entrypoints.client.session import Session, request_of
 from stagewright.ports.control import CommandReply, CommandRequest, Started, StartRequest
 from stagewright.ports.views import ReplayReport
 
 _ANYBODY = "anonymous"
+
+
+class Decision(TypedDict, total=False):
+    """What may be said with an approval or rejection."""
+
+    stage: str
+    """Needed when more than one approval waits."""
+    visit: int
+    """The decision is refused when another round has begun."""
+    shown_hash: str
+    """It is refused when something else is shown."""
+    groups: Sequence[str]
+    """Groups that `by` decides for."""
+    reason: str
+    """A comment."""
+    data: Any
+    """The form, filled in."""
 
 
 class WorkflowCommands(Session):
@@ -73,16 +90,16 @@ class WorkflowCommands(Session):
         """Tell a workflow that something outside happened; kept when nobody waits for it yet."""
         return await self._command(workflow_id, kind="signal", name=name, data=data, by=by)
 
-    async def approve(self, workflow_id: str, *, by: str, **decision: Any) -> CommandReply:
-        """Approve as `by`. May be given: stage, visit, shown_hash, groups, reason, data.
-
-        `stage` may be left out when only one approval waits. With `visit` or `shown_hash` the
-        decision is refused when another round has begun or something else is shown.
-        """
+    async def approve(
+        self, workflow_id: str, *, by: str, **decision: Unpack[Decision]
+    ) -> CommandReply:
+        """Approve as `by`; more may be said, see `Decision`."""
         return await self._command(workflow_id, kind="approve", by=by, **decision)
 
-    async def reject(self, workflow_id: str, *, by: str, **decision: Any) -> CommandReply:
-        """Reject as `by`; arguments as for `approve`."""
+    async def reject(
+        self, workflow_id: str, *, by: str, **decision: Unpack[Decision]
+    ) -> CommandReply:
+        """Reject as `by`; more may be said, see `Decision`."""
         return await self._command(workflow_id, kind="reject", by=by, **decision)
 
     async def replay(self, workflow_id: str, *, repair: bool = False) -> ReplayReport:

@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Literal
+from typing import Literal, TypedDict, Unpack
 
-from stagewright.domain.errors import TimedOut, Unreachable, UsageError
+from stagewright.domain.errors import TimedOut, Unreachable, UsageError, listing
 from stagewright.domain.workflow import Status
 from stagewright.entrypoints.client.patience import Patience
 from stagewright.entrypoints.client.session import Session
 from stagewright.ports.views import LogPage, SystemView, Waiting, WorkflowPage, WorkflowView
 from stagewright.ports.workflow_store import Query
+
+
+class Filters(TypedDict, total=False):
+    """What a list can be narrowed by; all that is given must hold. None does not narrow."""
+
+    status: str | None
+    definition: str | None
+    """Content hash."""
+    label: tuple[str, str] | None
+    waiting: str | None
+    """Kind of waiting: task, retry, timer, signal, approval, held, ..."""
+    text: str | None
+    """Start of workflow id, key or name."""
+    updated_from_ms: int | None
+    updated_before_ms: int | None
+    partition: int | None
+    oldest_first: bool
+    cursor: str | None
+    """Of the page before."""
+    limit: int
+    """1 to 1,000 rows."""
 
 
 class WorkflowQueries(Session):
@@ -68,12 +89,13 @@ class WorkflowQueries(Session):
         """Return logged steps or notes after number `after`."""
         return await self._call(lambda to: to.queries.log(workflow_id, which, after, limit))
 
-    async def list(self, **filters: Any) -> WorkflowPage:
-        """Return a page of workflows; `filters` are the fields of `Query`."""
-        try:
-            query = Query(**filters)
-        except TypeError as error:
-            raise UsageError(str(error)) from error
+    async def list(self, **filters: Unpack[Filters]) -> WorkflowPage:
+        """Return a page of workflows, the newest change first; see `Filters`."""
+        unknown = set(filters) - set(Filters.__annotations__)
+        if unknown:
+            known = listing(Filters.__annotations__, limit=50)
+            raise UsageError(f"No filter {listing(unknown)}.", remedy=f"Known: {known}.")
+        query = Query(**filters)
         return await self._call(lambda to: to.queries.list(query))
 
     async def system(self) -> SystemView:

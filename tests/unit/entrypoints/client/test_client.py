@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from contextlib import nullcontext
 
@@ -13,8 +14,11 @@ from stagewright.domain.errors import (
     ValidationFailed,
 )
 from stagewright.entrypoints.client import patience
+from stagewright.entrypoints.client.commands import Decision
+from stagewright.entrypoints.client.queries import Filters
 from stagewright.entrypoints.client.stagewright import Stagewright
 from stagewright.entrypoints.connections import Connection
+from stagewright.ports.control import CommandRequest
 from stagewright.ports.workflow_store import Query
 from tests.unit.entrypoints.fakes import ID, FakeControl, FakeLetters, letter, view
 
@@ -108,6 +112,14 @@ async def test_filters_are_the_fields_of_a_query(client: Stagewright, control: F
     assert control.calls == [("list", Query(status="running", label=("a", "b"), limit=3))]
     with pytest.raises(UsageError, match="colour"):
         await client.list(colour="red")
+
+
+def test_every_field_of_a_query_can_be_filtered_by() -> None:
+    assert set(Filters.__annotations__) == {field.name for field in dataclasses.fields(Query)}
+
+
+def test_all_that_a_decision_may_say_is_in_a_command() -> None:
+    assert set(Decision.__annotations__) <= set(CommandRequest.model_fields)
 
 
 async def test_views_come_through(client: Stagewright) -> None:
