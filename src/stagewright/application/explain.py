@@ -31,6 +31,8 @@ class Scene:
     agents: Sequence[AgentView]
     owner: str | None
     """The orchestrator of the workflow's partition."""
+    sole: bool = False
+    """Whether orchestrator and agents live in the one process that can open the backend."""
 
 
 def explain(state: WorkflowState, scene: Scene) -> list[Waiting]:
@@ -80,13 +82,16 @@ def _queued(scene: Scene, stage: str, wait: TaskWait, record: TaskRecord) -> Wai
     detail = {"lane": record.lane, "position": record.position, "live_agents": alive}
     if not alive:
         agent, _, level = record.lane.partition("@")
+        wanted = f"{agent}@^{level.removesuffix('.0')}"
         return _waiting(
             stage,
             wait,
             "queued",
             f"whoever runs {agent}",
-            f"queued since {since}, no live agent of {agent}@^{level}",
-            remedy=f"stagewright agent run MODULE:{agent}",
+            f"queued since {since}, no live agent of {wanted}",
+            remedy="stagewright dev MODULE"
+            if scene.sole
+            else f"stagewright agent run MODULE:{agent}",
             detail=detail,
         )
     ahead = record.position or 0

@@ -72,6 +72,7 @@ class Queries:
             records={record.task_id: record for record in records},
             agents=await self._agents(),
             owner=owned.get(partition_of(live.state.workflow_id)),
+            sole=self._backend.sole,
         )
 
     async def _agents(self) -> list[AgentView]:

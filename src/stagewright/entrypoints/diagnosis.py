@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from stagewright.domain.errors import listing
+from stagewright.entrypoints.addresses import MEMORY, SQLITE, scheme_of
 
 if TYPE_CHECKING:
     from stagewright.entrypoints.client.stagewright import Stagewright
@@ -79,19 +80,30 @@ def _of_owners(view: SystemView) -> Finding:
 
 def _of_agents(view: SystemView) -> Finding:
     if not view.agents:
-        return Finding("agents", WARNING, "none alive", "Run `stagewright agent run MODULE`.")
+        return Finding("agents", WARNING, "none alive", _start_agents(view))
     names = {name for agent in view.agents for name in agent.agents}
-    return Finding("agents", OK, f"{len(view.agents)} processes serve {listing(names)}")
+    many = len(view.agents) > 1
+    serve = f"{len(view.agents)} processes serve" if many else "1 process serves"
+    return Finding("agents", OK, f"{serve} {listing(names)}")
+
+
+def _start_agents(view: SystemView, name: str = "") -> str:
+    """Say how agents are started: beside a file, only its owner can run them."""
+    if scheme_of(view.backend) in {SQLITE, MEMORY}:
+        return "Run `stagewright dev MODULE`."
+    return f"Run `stagewright agent run MODULE{name and ':'}{name}`."
 
 
 def _of_lanes(view: SystemView) -> Iterator[Finding]:
     deserted = [lane for lane in view.lanes if not lane.live_agents]
     for lane in deserted:
-        found = f"{lane.queued} tasks wait in {lane.lane} P{lane.priority}, no live agent"
-        name = lane.lane.partition("@")[0]
-        yield Finding("lanes", FAILED, found, f"Run `stagewright agent run MODULE:{name}`.")
+        wait = "1 task waits" if lane.queued == 1 else f"{lane.queued} tasks wait"
+        found = f"{wait} in {lane.lane} P{lane.priority}, no live agent"
+        remedy = _start_agents(view, lane.lane.partition("@")[0])
+        yield Finding("lanes", FAILED, found, remedy)
     if not deserted:
-        yield Finding("lanes", OK, f"{sum(lane.queued for lane in view.lanes)} tasks queued")
+        queued = sum(lane.queued for lane in view.lanes)
+        yield Finding("lanes", OK, f"{queued} task{'' if queued == 1 else 's'} queued")
 
 
 def _of_letters(count: int) -> Finding:

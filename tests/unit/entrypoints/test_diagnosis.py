@@ -47,11 +47,19 @@ async def test_partitions_without_an_owner_are_told(owners: dict[int, str], stat
     assert findings["orchestrators"].status == status
 
 
-async def test_a_lane_without_an_agent_says_how_to_serve_it() -> None:
-    lane = LaneView(lane="build@1.0", priority=2, queued=3)
-    findings = await found(FakeControl(health=system(lanes=[lane])))
+@pytest.mark.parametrize(
+    ("backend", "remedy"),
+    [
+        ("redis://127.0.0.1:6379/0", "Run `stagewright agent run MODULE:build`."),
+        ("sqlite:////srv/state.db", "Run `stagewright dev MODULE`."),
+    ],
+)
+async def test_a_lane_without_an_agent_says_how_to_serve_it(backend: str, remedy: str) -> None:
+    lane = LaneView(lane="build@1.0", priority=2, queued=1)
+    findings = await found(FakeControl(health=system(lanes=[lane], backend=backend)))
     assert findings["lanes"].status == "failed"
-    assert findings["lanes"].remedy == "Run `stagewright agent run MODULE:build`."
+    assert findings["lanes"].found == "1 task waits in build@1.0 P2, no live agent"
+    assert findings["lanes"].remedy == remedy
     assert findings["agents"].status == "warning"
 
 

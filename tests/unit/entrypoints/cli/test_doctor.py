@@ -6,7 +6,8 @@ from tests.unit.entrypoints.fakes import FakeControl, system
 
 
 def test_a_check_that_fails_ends_with_code_one_and_a_remedy(cli: Cli, control: FakeControl) -> None:
-    control.health = system(lanes=[LaneView(lane="build@1.0", priority=2, queued=3)])
+    lane = LaneView(lane="build@1.0", priority=2, queued=3)
+    control.health = system(lanes=[lane], backend="redis://127.0.0.1:6379/0")
     answer = cli("doctor")
     assert answer.code == 1
     assert "✗ lanes: 3 tasks wait in build@1.0 P2, no live agent" in answer.out
