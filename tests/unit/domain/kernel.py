@@ -7,7 +7,7 @@ Every step is replayed at once from its logged bytes, and every output is held t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -208,13 +208,10 @@ class Kernel:
         """What the whole log gives, from its bytes alone."""
         return replay(self.workflow_id, map(decode_step, self.log))
 
-    def forgetful(self) -> Kernel:
-        """The same workflow in a process that starts from what was stored."""
-        other = replace(self)
-        other.outputs = Outputs(self.stored)
-        other.stored, other.log = dict(self.stored), list(self.log)
-        other.state = None if self.state is None else decode_state(encode_state(self.state))
-        return other
+    def restart(self) -> None:
+        """Go on as a process does that knows only what was stored."""
+        self.outputs = Outputs(self.stored)
+        self.state = None if self.state is None else decode_state(encode_state(self.state))
 
 
 def kernel(*stages: dict[str, Any], **fields: Any) -> Kernel:
