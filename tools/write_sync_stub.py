@@ -70,9 +70,9 @@ def _imports(body: str) -> Iterator[str]:
             if isinstance(node, ast.ImportFrom) and node.module != "__future__":
                 known.update({alias.name: str(node.module) for alias in node.names})
     known |= {"Decision": commands.__name__, "Filters": queries.__name__}
-    for name, module in sorted(known.items(), key=lambda item: (item[1], item[0])):
+    for name, home in sorted(known.items(), key=lambda item: (item[1], item[0])):
         if re.search(rf"\b{name}\b", body):
-            yield f"from {module} import {name}"
+            yield f"from {home} import {name}"
 
 
 def main() -> int:
