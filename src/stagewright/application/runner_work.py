@@ -106,8 +106,7 @@ class Work:
         except SystemExit as error:
             raise Failed([problem("SystemExit", f"the agent exited with {error.code}")]) from None
         except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if current is None or current.cancelling():
+            if run.refused is not None:
                 raise
             raise Failed([problem("CancelledError", "the agent cancelled itself")]) from None
         return await self._output(run, returned)

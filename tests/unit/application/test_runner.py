@@ -145,6 +145,11 @@ async def test_sweeps_become_rare_while_there_is_nothing(world: World) -> None:
         asked = len(world.calls.claims)
         await world.clock.advance(60)
         assert 10 <= len(world.calls.claims) - asked <= 20
+        await world.queue(1)
+        await world.clock.advance(10)
+        asked = len(world.calls.claims)
+        await world.clock.advance(60)
+        assert 10 <= len(world.calls.claims) - asked <= 20
 
 
 async def test_a_subscription_that_breaks_is_made_anew(world: World) -> None:
@@ -325,6 +330,45 @@ async def test_an_agent_is_interrupted_at_its_deadline(world: World, gate: Gate)
     assert world.calls.completes == []
 
 
+async def test_a_deadline_nearer_than_the_one_watched_is_kept_too(world: World, gate: Gate) -> None:
+    async with world.runner(gate.agent, lease_s=600):
+        await world.queue(1, timeout_s=60.0)
+        await settle()
+        await world.queue(2, workflow=samples.workflow(2), timeout_s=10.0)
+        await world.clock.advance(10)
+        assert gate.ended == ["cancelled"]
+        gate.opened.set()
+
+
+async def test_a_task_past_its_deadline_is_not_handed_back(world: World) -> None:
+    held = Held()
+
+    def endless(_: Any) -> None:
+        held.here()
+
+    await world.queue(1, timeout_s=10.0)
+    runner = world.runner(agent("build")(endless), grace_s=1, lease_s=600)
+    running = asyncio.create_task(runner.run())
+    await at_once(held.started.wait())
+    await world.clock.advance(10)
+    runner.stop()
+    await world.clock.advance(5)
+    await running
+    assert world.calls.releases == []
+    held.go_on.set()
+
+
+async def test_an_interrupted_agent_leaves_no_voice_behind(world: World, gate: Gate) -> None:
+    await world.queue(1)
+    async with world.runner(gate.agent, lease_s=9.0):
+        await settle()
+        world.calls.refuse = True
+        await world.clock.advance(3)
+        await gate.contexts[0].log("from a helper task")
+        await world.clock.advance(1)
+    assert await world.notes() == []
+
+
 async def test_a_task_whose_time_is_up_when_it_comes_is_given_up(world: World, gate: Gate) -> None:
     await world.queue(1, timeout_s=0.001)
     world.calls.gate = asyncio.Event()
@@ -399,6 +443,7 @@ async def test_an_agent_that_blocks_the_event_loop_keeps_its_lease(world: World)
     async with real_runner(world, agent("build")(blocking), thread):
         assert (await world.result()).value is True
     assert asyncio.get_running_loop() not in thread.loops
+    assert "heartbeat" not in {one.name for one in threading.enumerate()}
 
 
 async def test_a_lease_refused_to_the_thread_interrupts_the_agent(world: World) -> None:
