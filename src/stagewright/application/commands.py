@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 
 from stagewright.application.catalog import Catalog, Compiled
 from stagewright.application.committer import Committer
@@ -19,7 +20,6 @@ from stagewright.domain import messages as m
 from stagewright.domain.contracts import Contract
 from stagewright.domain.decide import awaited_task
 from stagewright.domain.defaults import with_defaults
-from stagewright.domain.definition import Definition
 from stagewright.domain.errors import (
     AlreadyDecided,
     Conflict,
@@ -30,6 +30,7 @@ from stagewright.domain.errors import (
 )
 from stagewright.domain.ids import keyed_workflow_id, partition_of, unkeyed_workflow_id
 from stagewright.domain.outputs import OutputMissing
+from stagewright.domain.parsing import parse_definition
 from stagewright.domain.workflow import INPUT_KEY, Answer, ApprovalWait, WorkflowState
 from stagewright.ports.backend import Backend
 from stagewright.ports.control import (
@@ -229,8 +230,8 @@ class Commands:
 
     async def register(self, request: RegisterRequest) -> DefinitionView:
         """Check and register a definition; durable before this returns."""
-        definition = Definition.model_validate(request.definition)
-        contracts = [Contract.model_validate(contract) for contract in request.contracts]
+        definition = parse_definition(request.definition)
+        contracts = [_contract(body) for body in request.contracts]
         entry = await self._catalog.register(definition, contracts, development=request.development)
         compiled = await self._catalog.compiled(entry.hash)
         return DefinitionView(

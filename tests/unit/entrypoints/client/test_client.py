@@ -17,7 +17,9 @@ from stagewright.entrypoints.client import patience
 from stagewright.entrypoints.client.commands import Decision
 from stagewright.entrypoints.client.queries import Filters
 from stagewright.entrypoints.client.stagewright import Stagewright
-from stagewright.entrypoints.connections import Connection
+from stagewright.entrypoints.connections import Connection, connection_of
+from stagewright.entrypoints.container import opened
+from stagewright.entrypoints.settings import Settings
 from stagewright.ports.control import CommandRequest
 from stagewright.ports.workflow_store import Query
 from tests.unit.entrypoints.fakes import ID, FakeControl, FakeLetters, letter, view
@@ -147,3 +149,21 @@ async def test_a_dead_letter_that_is_gone_is_not_found(
 async def test_a_client_that_is_not_open_says_how_to_open_it() -> None:
     with pytest.raises(UsageError, match="async with"):
         await Stagewright("memory://").system()
+
+
+@pytest.mark.parametrize(
+    ("definition", "contracts", "named"),
+    [
+        ({"name": "x"}, [], "stages"),
+        ({"name": "x", "stages": [{"name": "a", "agent": "a", "colour": 1}]}, [], "colour"),
+        ({"name": "x", "stages": [{"name": "a", "agent": "a"}]}, [{"name": "A"}], "name"),
+    ],
+)
+async def test_what_cannot_be_registered_is_named_without_a_door_too(
+    definition: dict[str, object], contracts: list[dict[str, object]], named: str
+) -> None:
+    async with opened(Settings(url="memory://")) as container:
+        connection = connection_of(container.control())
+        client = Stagewright.over(lambda: nullcontext(connection))
+        with pytest.raises(ValidationFailed, match=named):
+            await client.register(definition, contracts=contracts)
