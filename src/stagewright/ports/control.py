@@ -1,4 +1,4 @@
-"""The control interface: what the API, the CLI and clients call, near the store or through a door."""
+"""The control interface: what API, CLI and clients call, near the store or through a door."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class RegisterRequest(_Request):
 
 
 class ICommands(Protocol):
-    """Changes. Refusals are errors of the one tree: NotFound, Conflict, Refused, ValidationFailed."""
+    """Changes. Refusals are errors: NotFound, Conflict, Refused, ValidationFailed."""
 
     async def start(self, request: StartRequest) -> Started:
         """Start a workflow; committed before this returns."""

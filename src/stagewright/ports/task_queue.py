@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from stagewright.domain.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class NewTask:
     """A task to be queued by a commit."""
 
@@ -31,7 +33,7 @@ class TaskLease:
     token: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClaimedTask:
     """A task leased to the caller until `expires_at_ms`."""
 
@@ -152,7 +154,12 @@ class ITaskQueue(Protocol):
         """
         ...
 
-    async def release(self, leases: Sequence[TaskLease], lost: bool, now_ms: int) -> Sequence[bool]:
+    async def release(
+        self,
+        leases: Sequence[TaskLease],
+        lost: bool,  # noqa: FBT001  # every caller names it
+        now_ms: int,
+    ) -> Sequence[bool]:
         """Put leased tasks back to the front of their lanes; False where the token is not current.
 
         `lost` counts one lost lease; a holder that hands work back does not lose it. A task of a

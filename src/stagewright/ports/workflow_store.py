@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, Protocol
 
+from stagewright.domain.records import record
 from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.health import PortHealth
 from stagewright.ports.task_queue import NewTask, TaskLease
@@ -37,7 +38,7 @@ class IndexEntry:
     updated_at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Commit:
     """One workflow's step (or several folded ones), to be applied as a whole or not at all."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel
 
 from stagewright.application.agents import Agent, agent
@@ -25,14 +27,14 @@ def parcel(number: int) -> dict[str, object]:
     return {"number": number, "name": f"workflow {number}", "hops": 0, "ballast": "x" * 140}
 
 
-def _no_op(name: str) -> Agent:
+def _no_op(name: str) -> Agent[..., Any]:
     async def hand_on(task: Parcel) -> Parcel:
         return task.model_copy(update={"hops": task.hops + 1})
 
     return agent(name, version="1.0.0")(hand_on)
 
 
-AGENTS: tuple[Agent, ...] = tuple(_no_op(name) for name in STAGES)
+AGENTS: tuple[Agent[..., Any], ...] = tuple(_no_op(name) for name in STAGES)
 
 
 def definition() -> Definition:
