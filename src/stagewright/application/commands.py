@@ -306,6 +306,14 @@ def _checked_input(compiled: Compiled, value: Any) -> Any:
     return value
 
 
+def _contract(body: dict[str, Any]) -> Contract:
+    try:
+        return Contract.model_validate(body)
+    except ValidationError as error:
+        found = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise ValidationFailed("A contract cannot be used.", problems=found) from error
+
+
 def _body_hash(name: str, body: bytes, request: StartRequest) -> str:
     rest = orjson.dumps(
         [name, request.priority, request.labels, request.deadline_s], option=orjson.OPT_SORT_KEYS
