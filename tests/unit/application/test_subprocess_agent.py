@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import textwrap
 from collections.abc import AsyncIterator, Callable
@@ -293,6 +294,15 @@ async def test_a_command_dies_with_its_runner_even_when_that_is_killed() -> None
 def test_a_command_is_a_list_of_words(command: Any) -> None:
     with pytest.raises(ConfigurationError, match="agent build: command must be a list"):
         subprocess_agent("build", command=command)
+
+
+async def test_the_example_of_the_reference_counts_words(world: World) -> None:
+    page = Path(__file__).parents[3] / "docs" / "reference" / "subprocess-agents.md"
+    block = re.search(r"```python count.py\n(.*?)```", page.read_text(), re.DOTALL)  # noqa: ASYNC240
+    assert block is not None
+    made = subprocess_agent("build", command=[sys.executable, "-S", "-c", block.group(1)])
+    assert (await done(world, made, {"text": "one two three"})).value == 3
+    assert [note["message"] for note in await world.notes()] == ["counting"]
 
 
 def test_a_broken_schema_names_the_agent() -> None:
