@@ -298,7 +298,7 @@ def test_a_command_is_a_list_of_words(command: Any) -> None:
 
 async def test_the_example_of_the_reference_counts_words(world: World) -> None:
     page = Path(__file__).parents[3] / "docs" / "reference" / "subprocess-agents.md"
-    block = re.search(r"```python count.py\n(.*?)```", page.read_text(), re.DOTALL)  # noqa: ASYNC240
+    block = re.search(r"```python count.py\n(.*?)```", page.read_text(), re.DOTALL)
     assert block is not None
     made = subprocess_agent("build", command=[sys.executable, "-S", "-c", block.group(1)])
     assert (await done(world, made, {"text": "one two three"})).value == 3
