@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stagewright.application.catalog import Catalog, Compiled
+from stagewright.domain.effects import InFlight, in_flight
 from stagewright.domain.errors import NotFound
 from stagewright.domain.outputs import Outputs
 from stagewright.domain.snapshot import SnapshotUnreadable, decode_state
@@ -21,6 +22,8 @@ class Live:
     state: WorkflowState
     outputs: Outputs
     compiled: Compiled
+    flight: InFlight
+    """What the state calls for: half of the next step's difference."""
 
 
 class LiveWorkflows:
@@ -52,7 +55,8 @@ class LiveWorkflows:
 
     async def _decode(self, stored: Stored) -> Live:
         state = decode_state(stored.snapshot)
-        live = Live(state, Outputs(stored.outputs), await self._catalog.compiled(state.definition))
+        compiled = await self._catalog.compiled(state.definition)
+        live = Live(state, Outputs(stored.outputs), compiled, in_flight(state))
         self.keep(live)
         return live
 

@@ -15,6 +15,7 @@ from stagewright.application.stepper import new_task, supply
 from stagewright.domain.effects import in_flight
 from stagewright.domain.outputs import OutputMissing
 from stagewright.domain.snapshot import encode_state
+from stagewright.domain.workflow import TaskWait
 from stagewright.ports.backend import Backend
 from stagewright.ports.system import IClock
 from stagewright.ports.task_queue import NewTask, TaskLease
@@ -116,14 +117,14 @@ class Reconciler:
             expected_step_id=live.state.step_id,
             step_id=live.state.step_id,
             snapshot=encode_state(live.state),
-            new_tasks=tuple([await self._task(live, id_) for id_ in missing]),
+            new_tasks=tuple([await self._task(live, id_, wanted.tasks[id_]) for id_ in missing]),
             timers=wanted.timers,
             suspended=live.state.paused is not None,
         )
 
-    async def _task(self, live: Live, task_id: str) -> NewTask:
+    async def _task(self, live: Live, task_id: str, wait: TaskWait) -> NewTask:
         while True:
             try:
-                return new_task(live.compiled, live.state, live.outputs, task_id)
+                return new_task(live.compiled, live.state, live.outputs, task_id, wait)
             except OutputMissing as missing:
                 await supply(self._backend.blobs, live.state.workflow_id, live.outputs, missing)

@@ -9,12 +9,18 @@ from stagewright.application.catalog import Compiled
 from stagewright.application.live import Live
 from stagewright.domain.decide import decide
 from stagewright.domain.draft import Context, Decision
-from stagewright.domain.effects import in_flight, index_changed, task_body, waiting_kinds
+from stagewright.domain.effects import (
+    EMPTY,
+    in_flight,
+    index_changed,
+    task_body,
+    waiting_kinds,
+)
 from stagewright.domain.events import StepRecord, encode_step
 from stagewright.domain.evolve import seal
 from stagewright.domain.outputs import OutputMissing, Outputs
 from stagewright.domain.snapshot import encode_state
-from stagewright.domain.workflow import Answer, WorkflowState
+from stagewright.domain.workflow import Answer, TaskWait, WorkflowState
 from stagewright.ports.blob_store import IBlobStore
 from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.system import IIdentifiers, IRandom
@@ -45,6 +51,8 @@ class Stepper:
         self.outputs = live.outputs if live is not None else Outputs()
         self.before: WorkflowState | None = live.state if live is not None else None
         self.state = self.before
+        self._flight = live.flight if live is not None else EMPTY
+        self._flight_after = self._flight
         self.consumed: list[str] = []
         self.fences: list[TaskLease] = []
         self.dead_letters: list[DeadLetter] = []
@@ -98,7 +106,8 @@ class Stepper:
         if after is None:
             msg = f"nothing was decided for {self.workflow_id}"
             raise ValueError(msg)
-        old, new = in_flight(before), in_flight(after)
+        old, new = self._flight, in_flight(after)
+        self._flight_after = new
         return Commit(
             workflow_id=self.workflow_id,
             expected_step_id=None if before is None else before.step_id,
@@ -108,8 +117,8 @@ class Stepper:
             first_step=after.step - len(self._log) + 1,
             outputs=self._new_outputs,
             new_tasks=tuple(
-                new_task(self.compiled, after, self.outputs, id_)
-                for id_ in new.tasks
+                new_task(self.compiled, after, self.outputs, id_, wait)
+                for id_, wait in new.tasks.items()
                 if id_ not in old.tasks
             ),
             closed_tasks=_gone(old.tasks, new.tasks, self.stale_tasks),
@@ -127,16 +136,17 @@ class Stepper:
         if self.state is None:
             msg = f"nothing was decided for {self.workflow_id}"
             raise ValueError(msg)
-        return Live(self.state, self.outputs, self.compiled)
+        return Live(self.state, self.outputs, self.compiled, self._flight_after)
 
 
 def _gone(old: Iterable[str], new: Container[str], stale: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(id_ for ids in (old, stale) for id_ in ids if id_ not in new))
 
 
-def new_task(compiled: Compiled, state: WorkflowState, outputs: Outputs, task_id: str) -> NewTask:
-    """Return the task that the state calls for."""
-    wait = in_flight(state).tasks[task_id]
+def new_task(
+    compiled: Compiled, state: WorkflowState, outputs: Outputs, task_id: str, wait: TaskWait
+) -> NewTask:
+    """Return a task that the state calls for."""
     return NewTask(
         task_id=task_id,
         lane=wait.lane,

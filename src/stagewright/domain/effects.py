@@ -65,11 +65,12 @@ def waiting_kinds(state: WorkflowState) -> tuple[str, ...]:
 
 def index_changed(before: WorkflowState | None, after: WorkflowState) -> bool:
     """Whether the index must be rewritten: status and waiting are all that changes in it."""
-    return (
-        before is None
-        or before.status != after.status
-        or waiting_kinds(before) != waiting_kinds(after)
-    )
+    if before is None or before.status != after.status:
+        return True
+    if len(before.awaiting) == len(after.awaiting) == 1 and before.paused is after.paused:
+        (old,), (new,) = before.awaiting.values(), after.awaiting.values()
+        return old.kind != new.kind
+    return waiting_kinds(before) != waiting_kinds(after)
 
 
 def task_body(plan: Plan, state: WorkflowState, outputs: Outputs, task_id: str) -> bytes:
