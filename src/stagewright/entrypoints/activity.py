@@ -6,12 +6,16 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import anyio
 import orjson
 
+from stagewright.domain.errors import CursorExpired, Unreachable
 from stagewright.ports.message_bus import FeedEntry, IMessageBus
 
 _PAGE = 200
 _WAIT_S = 5.0
+_PAUSE_S = 1.0
+"""After the backend did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +28,17 @@ class Happening:
 
 
 async def happenings(bus: IMessageBus) -> AsyncIterator[Happening]:
-    """Yield every event from now on."""
-    _, cursor = await bus.replay("now", 0)
+    """Yield every event from now on. What was trimmed away, or came while silent, is left out."""
+    cursor = "now"
     while True:
-        entries, cursor = await bus.replay(cursor, _PAGE, _WAIT_S)
+        try:
+            entries, cursor = await bus.replay(cursor, _PAGE, _WAIT_S)
+        except CursorExpired:
+            cursor = "now"
+            continue
+        except Unreachable:
+            await anyio.sleep(_PAUSE_S)
+            continue
         for entry in entries:
             for happening in _of_entry(entry):
                 yield happening

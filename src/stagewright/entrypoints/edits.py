@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
+from stat import S_ISREG
 
 SUFFIXES = frozenset({".py", ".yaml", ".yml"})
 _CHECK_MS = 1_000
@@ -51,8 +52,16 @@ class Edits:
 def _look_into(folders: Iterable[Path]) -> Seen:
     found = {}
     for folder in folders:
-        for file in folder.iterdir():
-            if file.suffix in SUFFIXES and file.is_file():
-                status = file.stat()
-                found[file] = (status.st_mtime_ns, status.st_size)
+        for file in folder.glob("*"):
+            if file.suffix in SUFFIXES and (looks := _looks(file)):
+                found[file] = looks
     return found
+
+
+def _looks(file: Path) -> tuple[int, int] | None:
+    """Return time and size; None for what is no file, or is gone again."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return (status.st_mtime_ns, status.st_size) if S_ISREG(status.st_mode) else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from stagewright.domain.errors import StagewrightError
+from stagewright.entrypoints.addresses import without_secrets
 from stagewright.entrypoints.cli.output import print_json, report, say
 from stagewright.entrypoints.cli.words import instant, mark
 
@@ -99,10 +100,16 @@ class Told:
                 given,
                 "--wait",
             ]
-            if self._needs_url and not self._settings.url.startswith("memory:"):
-                parts += ["--url", self._settings.url]
-            found.append((definition.name, shlex.join(parts)))
+            found.append((definition.name, shlex.join(parts) + self._url_option()))
         return found
+
+    def _url_option(self) -> str:
+        """Name the URL where the command would not find it by itself, but no password."""
+        url = self._settings.url
+        if not self._needs_url or url.startswith("memory:"):
+            return ""
+        secret = without_secrets(url) != url
+        return ' --url "$STAGEWRIGHT_URL"' if secret else f" --url {shlex.quote(url)}"
 
 
 def _line(happening: Happening) -> str | None:
