@@ -78,6 +78,11 @@ class Member:
         return (self._folder / f"{self.name}.log").read_text()
 
     @property
+    def pid(self) -> int:
+        """The process; 0 when it was not started."""
+        return self._process.pid if self._process is not None else 0
+
+    @property
     def running(self) -> bool:
         """Whether the process lives."""
         return self._process is not None and self._process.poll() is None

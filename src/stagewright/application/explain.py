@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from stagewright.domain.commands import GROUP
 from stagewright.domain.plan import Plan
 from stagewright.domain.workflow import (
     ApprovalWait,
@@ -190,7 +191,8 @@ def _approval(state: WorkflowState, _scene: Scene, stage: str, wait: ApprovalWai
         people,
         f"waits for {missing} approval{'s' if missing > 1 else ''} of {people}",
         until_ms=wait.at_ms,
-        remedy=f"stagewright workflow approve {state.workflow_id} --stage {stage} --as NAME",
+        remedy=f"stagewright workflow approve {state.workflow_id} --stage {stage} --as NAME"
+        + _for_group(wait.approvers),
         detail={
             "approvers": list(wait.approvers),
             "required": wait.required,
@@ -200,6 +202,13 @@ def _approval(state: WorkflowState, _scene: Scene, stage: str, wait: ApprovalWai
             "shown_hash": wait.shown_hash,
         },
     )
+
+
+def _for_group(approvers: Sequence[str]) -> str:
+    """Members of groups say which one they decide for; needed where nobody is named."""
+    if not all(approver.startswith(GROUP) for approver in approvers):
+        return ""
+    return f" --group {approvers[0].removeprefix(GROUP)}"
 
 
 def _group(_state: WorkflowState, _scene: Scene, stage: str, wait: GroupWait) -> Waiting:

@@ -37,7 +37,7 @@ _STATUSES: tuple[tuple[type[StagewrightError], int], ...] = (
     (TimedOut, 504),
     (Unreachable, 503),
 )
-_STANDARD = frozenset({"message", "remedy"})
+_STANDARD = frozenset({"message", "remedy", "problems"})
 
 
 def slug(kind: type[StagewrightError]) -> str:
@@ -62,10 +62,15 @@ def problem_of(error: StagewrightError, status: int | None = None) -> dict[str, 
         "problems": list(getattr(error, "problems", ())),
         "exit_code": error.exit_code,
     }
-    attributes = {k: v for k, v in vars(error).items() if k not in _STANDARD | {"problems"}}
+    attributes = {k: v for k, v in vars(error).items() if _travels(k)}
     if attributes:
         document["attributes"] = attributes
     return document
+
+
+def _travels(name: str) -> bool:
+    """Whether an attribute is one of ours; whoever carries an error on may have put in its own."""
+    return name not in _STANDARD and not name.startswith("_")
 
 
 def encode_problem(error: StagewrightError, status: int | None = None) -> bytes:

@@ -73,3 +73,9 @@ def test_an_answer_of_somebody_else_becomes_what_its_status_means(
 )
 def test_the_status_fits_the_error(error: e.StagewrightError, status: int) -> None:
     assert problems.status_of(error) == status
+
+
+def test_what_others_hung_on_an_error_does_not_travel() -> None:
+    error = e.NotFound("workflow", "w")
+    error.__dict__["__library_note__"] = object()
+    assert set(problems.problem_of(error)["attributes"]) == {"kind", "name", "known"}
