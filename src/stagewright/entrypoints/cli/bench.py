@@ -29,12 +29,13 @@ def bench(
 
 
 def _print(report: BenchReport, *, as_json: bool) -> None:
-    from stagewright.entrypoints.cli.output import out, print_json, table
+    from stagewright.entrypoints.cli.output import print_json, print_table
 
     if as_json:
         print_json(asdict(report))
         return
-    grid = table("", "")
-    for name, value in asdict(report).items():
-        grid.add_row(name, f"{value:,.1f}" if isinstance(value, float) else str(value))
-    out().print(grid)
+    rows = [
+        (name, f"{value:,.1f}" if isinstance(value, float) else str(value))
+        for name, value in asdict(report).items()
+    ]
+    print_table(("FIGURE", "VALUE"), rows, fold=("VALUE",))

@@ -43,22 +43,17 @@ def page(
 
 
 def _print_page(found: Sequence[DeadLetter]) -> None:
-    from stagewright.entrypoints.cli.output import err, out, table
+    from stagewright.entrypoints.cli.output import print_table, say
     from stagewright.entrypoints.cli.words import ago
 
     if not found:
-        err().print("No dead letters.")
+        say("No dead letters.")
         return
-    grid = table("LETTER", "WORKFLOW", "WHEN", "BYTES", "REASON", fold=("REASON",))
-    for letter in found:
-        grid.add_row(
-            letter.letter_id,
-            letter.workflow_id or "",
-            ago(letter.at_ms),
-            str(len(letter.body)),
-            letter.reason,
-        )
-    out().print(grid)
+    rows = [
+        (x.letter_id, x.workflow_id or "", ago(x.at_ms), str(len(x.body)), x.reason) for x in found
+    ]
+    columns = ("LETTER", "WORKFLOW", "WHEN", "BYTES", "REASON")
+    print_table(columns, rows, fold=("REASON",), drop=("BYTES", "WHEN", "WORKFLOW"))
 
 
 @app.command()
@@ -72,7 +67,7 @@ def show(
 ) -> None:
     """Show a dead letter."""
     from stagewright.adapters.http.letters import document_of
-    from stagewright.entrypoints.cli.output import out, print_json, rows_of, table
+    from stagewright.entrypoints.cli.output import print_json, print_table, rows_of
     from stagewright.entrypoints.cli.words import ago
 
     letter = ask(url, lambda client: client.dead_letter(letter_id))
@@ -90,10 +85,7 @@ def show(
         "reason": letter.reason,
         "body": document.body_text or repr(letter.body),
     }
-    grid = table("", "", fold=("",))
-    for name, value in rows_of(facts):
-        grid.add_row(name, value)
-    out().print(grid)
+    print_table(("FACT", "VALUE"), rows_of(facts), fold=("VALUE",))
 
 
 @app.command()

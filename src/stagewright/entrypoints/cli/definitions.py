@@ -91,7 +91,7 @@ def page(
     as_json: AsJson = False,
 ) -> None:
     """List registered definitions, oldest version first."""
-    from stagewright.entrypoints.cli.output import err, print_json
+    from stagewright.entrypoints.cli.output import print_json, say
 
     found = ask(url, lambda client: client.definitions(name))
     if as_json:
@@ -99,7 +99,7 @@ def page(
     elif found:
         _print_registered(found)
     else:
-        err().print("No definitions.")
+        say("No definitions.")
 
 
 @app.command()
@@ -186,12 +186,13 @@ def _print_checked(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _print_registered(found: Sequence[DefinitionView]) -> None:
-    from stagewright.entrypoints.cli.output import out, table
+    from stagewright.entrypoints.cli.output import print_table
     from stagewright.entrypoints.cli.words import ago
 
-    grid = table("NAME", "VERSION", "HASH", "REGISTERED", "CONTRACTS")
+    rows = []
     for one in found:
         checked = "checked" if one.contracts_checked else "not checked"
         state = f"{checked}, retired" if one.retired else checked
-        grid.add_row(one.name, one.version, one.hash[:12], ago(one.registered_at_ms), state)
-    out().print(grid)
+        rows.append((one.name, one.version, one.hash[:12], ago(one.registered_at_ms), state))
+    columns = ("NAME", "VERSION", "HASH", "REGISTERED", "CONTRACTS")
+    print_table(columns, rows, drop=("HASH", "CONTRACTS", "REGISTERED"))

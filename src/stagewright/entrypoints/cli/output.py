@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stagewright.domain.errors import DefinitionError, StagewrightError, ValidationFailed
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
 _WIDE = 200
 """Columns when nobody watches: a pipe should get whole values."""
@@ -67,20 +66,6 @@ def say(text: str, *, style: str = "") -> None:
     err().print(Text(text, style=style))
 
 
-def table(*columns: str, fold: Iterable[str] = ()) -> Table:
-    """Return a plain table. Columns named in `fold` give way when it is narrow; others never."""
-    from rich.table import Table
-
-    giving = set(fold)
-    grid = Table(
-        box=None, pad_edge=False, header_style="dim", show_edge=False, padding=(0, 2, 0, 0)
-    )
-    for column in columns:
-        gives = column in giving
-        grid.add_column(column, no_wrap=not gives, overflow="fold" if gives else "ignore")
-    return grid
-
-
 def report(error: StagewrightError, *, as_json: bool = False) -> None:
     """Print an error: what was found, each problem on a line of its own, and what to do."""
     if as_json:
@@ -119,6 +104,19 @@ def symbol(wanted: str, plain: str) -> str:
     except (UnicodeEncodeError, LookupError):
         return plain
     return wanted
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    fold: Sequence[str] = (),
+    drop: Sequence[str] = (),
+) -> None:
+    """Print a table on standard output; see `tables.table`."""
+    from stagewright.entrypoints.cli.tables import table
+
+    out().print(table(columns, rows, out(), fold=fold, drop=drop))
 
 
 def rows_of(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:

@@ -73,11 +73,14 @@ class _Live:
     def __init__(self, console: Console) -> None:
         from rich.live import Live
 
-        self._live = Live(console=console, auto_refresh=False, transient=False)
+        self._live = Live(
+            console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+        )
+        self._console = console
 
     def __enter__(self) -> Show:
         self._live.start()
-        return lambda view: self._live.update(summary(view), refresh=True)
+        return lambda view: self._live.update(summary(view, self._console), refresh=True)
 
     def __exit__(self, *exc: object) -> None:
         self._live.stop()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from stagewright.entrypoints.cli.output import arrow, err, out, pretty_json, table
+from stagewright.entrypoints.cli.output import arrow, out, pretty_json, print_table, say
+from stagewright.entrypoints.cli.tables import table
 from stagewright.entrypoints.cli.words import ago, duration, instant, shown, stage_status
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
     from stagewright.ports.views import LogPage, StageView, Waiting, WorkflowPage, WorkflowView
 
@@ -18,11 +19,8 @@ _SHOWN_CHARACTERS = 4_000
 
 def print_page(page: WorkflowPage) -> None:
     """Print a page of workflows."""
-    grid = table(
-        "ID", "WORKFLOW", "STATUS", "STAGE", "DONE", "WAITS FOR", "UPDATED", fold=("WAITS FOR",)
-    )
-    for row in page.rows:
-        grid.add_row(
+    rows = [
+        (
             row.workflow_id,
             f"{row.name} {row.version}",
             shown(row.status),
@@ -31,30 +29,33 @@ def print_page(page: WorkflowPage) -> None:
             ", ".join(row.waiting),
             ago(row.updated_at_ms),
         )
-    if page.rows:
-        out().print(grid)
+        for row in page.rows
+    ]
+    if rows:
+        columns = ("ID", "WORKFLOW", "STATUS", "STAGE", "DONE", "WAITS FOR", "UPDATED")
+        drop = ("UPDATED", "WAITS FOR", "STAGE", "DONE", "WORKFLOW")
+        print_table(columns, rows, fold=("WAITS FOR",), drop=drop)
     else:
-        err().print("No workflows.")
+        say("No workflows.")
     if page.cursor:
-        err().print(f"More: --cursor {page.cursor}")
+        say(f"More: --cursor {page.cursor}")
 
 
 def print_workflow(view: WorkflowView) -> None:
     """Print one workflow: what it is, its stages, what it waits for, what came out."""
-    console = out()
-    console.print(summary(view))
+    out().print(summary(view, out()))
     _print_block("input", view.input)
     if view.output is not None:
         _print_block("output", view.output)
 
 
-def summary(view: WorkflowView) -> RenderableType:
-    """Return all of a workflow but its input and output."""
+def summary(view: WorkflowView, console: Console) -> RenderableType:
+    """Return all of a workflow but its input and output, as it fits the console."""
     from rich.console import Group
     from rich.text import Text
 
     parts: list[RenderableType] = [_head(view), Text(_dates(view), style="dim"), Text()]
-    parts.append(_stages(view.stages))
+    parts.append(_stages(view.stages, console))
     if view.reason:
         parts += [Text(), Text(f"Ended because: {view.reason}")]
     parts += [Text(f"  {error.get('type')}: {error.get('message')}") for error in view.errors]
@@ -91,23 +92,23 @@ def _dates(view: WorkflowView) -> str:
     return ", ".join(parts)
 
 
-def _stages(stages: Sequence[StageView]) -> RenderableType:
-    from rich.text import Text
+def _stages(stages: Sequence[StageView], console: Console) -> RenderableType:
+    columns = ("STAGE", "KIND", "OUTCOME", "ROUND", "ATTEMPT", "TOOK", "ERROR")
+    drop = ("KIND", "ATTEMPT", "ROUND")
+    return table(columns, list(map(_row, stages)), console, fold=("ERROR",), drop=drop)
 
-    grid = table("STAGE", "KIND", "OUTCOME", "ROUND", "ATTEMPT", "TOOK", "ERROR", fold=("ERROR",))
-    for stage in stages:
-        name = shown(stage_status(stage.status, stage.outcome), stage.name)
-        rounds = f"{stage.visit} of {stage.max_visits}" if stage.max_visits else f"{stage.visit}"
-        grid.add_row(
-            name,
-            stage.kind,
-            stage.outcome or "",
-            rounds if stage.visit else "",
-            str(stage.attempt or ""),
-            _took(stage),
-            Text(str(stage.errors[0].get("message", "")) if stage.errors else ""),
-        )
-    return grid
+
+def _row(stage: StageView) -> Sequence[Any]:
+    rounds = f"{stage.visit} of {stage.max_visits}" if stage.max_visits else f"{stage.visit}"
+    return (
+        shown(stage_status(stage.status, stage.outcome), stage.name),
+        stage.kind,
+        stage.outcome or "",
+        rounds if stage.visit else "",
+        str(stage.attempt or ""),
+        _took(stage),
+        str(stage.errors[0].get("message", "")) if stage.errors else "",
+    )
 
 
 def _took(stage: StageView) -> str:
@@ -164,7 +165,7 @@ def print_log(page: LogPage, *, notes: bool) -> None:
         for event in record.get("events", ()):
             out().print(Text(f"{number:>5}  {instant(at_ms)}  {_event(event)}"))
     if page.after is not None:
-        err().print(f"More: --after {page.after}")
+        say(f"More: --after {page.after}")
 
 
 def _event(event: dict[str, Any]) -> str:
