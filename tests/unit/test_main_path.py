@@ -14,7 +14,7 @@ def test_every_place_on_the_main_path_is_where_the_page_says() -> None:
 
 def test_the_page_names_the_loop_the_decision_and_the_commit_of_every_backend() -> None:
     named = {(found["path"], found["name"]) for found in PLACE.finditer(PAGE.read_text())}
-    assert ("src/stagewright/application/orchestrator.py", "_consume") in named
+    assert ("src/stagewright/application/consumer.py", "consume") in named
     assert ("src/stagewright/domain/decide.py", "decide") in named
     backends = {path.split("/")[3] for path, name in named if "/adapters/" in path}
     assert backends == {"memory", "sqlite", "redis"}

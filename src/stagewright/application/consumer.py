@@ -1,0 +1,162 @@
+"""Applies what comes for some partitions: receive, decide, commit, and again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from stagewright.application.batch import BatchProcessor
+from stagewright.application.inbox import (
+    MAX_ENVELOPE_BYTES,
+    Refusal,
+    Work,
+    read_expired,
+    read_message,
+    read_timer,
+)
+from stagewright.application.live import LiveWorkflows
+from stagewright.application.marks import Marks
+from stagewright.application.takeover import TRIES, Takeover
+from stagewright.domain.errors import StagewrightError
+from stagewright.domain.ids import partition_of
+from stagewright.ports.backend import Backend
+from stagewright.ports.message_bus import Received
+from stagewright.ports.system import IClock
+
+log = structlog.get_logger(__name__)
+
+CRASHED = "crashed its process three times"
+
+
+class Consumer:
+    """Reads the inboxes of its partitions from positions that it keeps in memory.
+
+    `lives` and `processor` are its own: what it holds of a workflow nobody else changes.
+    `lost` is called when a partition turns out to have lost commits.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        lives: LiveWorkflows,
+        processor: BatchProcessor,
+        clock: IClock,
+        *,
+        batch: int,
+        wait_s: float,
+        lost: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._backend, self._clock = backend, clock
+        self._lives, self._processor = lives, processor
+        self._batch, self._wait_s = batch, wait_s
+        self._lost = lost
+        self._marks = Marks()
+        self._positions: dict[int, str] = {}
+        self._drains: dict[int, Takeover] = {}
+
+    @property
+    def partitions(self) -> frozenset[int]:
+        """The partitions it consumes."""
+        return frozenset(self._positions)
+
+    async def take(self, partition: int) -> None:
+        """Begin with a partition at its beginning: all that is there was never applied."""
+        drain = Takeover(self._backend.kv, self._clock, partition)
+        await drain.begin()
+        self._drains[partition] = drain
+        self._positions[partition] = ""
+
+    async def leave(self) -> None:
+        """End in peace: the next owner need not be careful."""
+        for drain in self._drains.values():
+            await drain.end()
+
+    def give_up(self, partition: int) -> None:
+        """Leave a partition to its new owner."""
+        self._positions.pop(partition, None)
+        self._drains.pop(partition, None)
+
+    async def consume(self) -> None:
+        """Apply one batch; wait for it if nothing is there."""
+        if not self._positions:
+            await self._clock.sleep(self._wait_s)
+            return
+        received = await self._backend.bus.receive(
+            dict(self._positions),
+            self._batch,
+            self._wait_s,
+            self._clock.now_ms(),
+            MAX_ENVELOPE_BYTES,
+        )
+        await self._notice(received)
+        try:
+            await self._apply(received)
+        except StagewrightError:
+            self._start_over(received)
+            raise
+        self._advance(received)
+        await self._end_drains(received)
+
+    async def _apply(self, received: Received) -> None:
+        left = self._processor.left
+        items: list[Work] = [read_timer(timer) for timer in received.timers]
+        expired, requeue = read_expired(received.expired, self._clock.now_ms())
+        if requeue:
+            await self._backend.tasks.release(requeue, lost=True, now_ms=self._clock.now_ms())
+        items += expired
+        for read in map(read_message, received.messages):
+            if isinstance(read, Refusal):
+                await self._processor.reject(read)
+            else:
+                items.append(read)
+        await self._processor.process([item for item in items if not self._careful(item)])
+        for item in filter(self._careful, items):
+            await self._apply_carefully(item)
+        if self._processor.left > left:
+            await self._clock.sleep(self._wait_s)  # what stays due must not keep us spinning
+
+    def _careful(self, item: Work) -> bool:
+        drain = self._drains.get(partition_of(item.workflow_id))
+        return drain is not None and drain.careful
+
+    async def _apply_carefully(self, item: Work) -> None:
+        """One on its own, so that what crashes its process does not blame its neighbours."""
+        drain = self._drains[partition_of(item.workflow_id)]
+        what = item.inbox.position if item.inbox is not None else item.cause
+        if await drain.tries(what) > TRIES:
+            await self._processor.quarantine(item, CRASHED)
+        else:
+            await self._processor.process([item])
+
+    def _advance(self, received: Received) -> None:
+        for message in received.messages:
+            if message.partition in self._positions:
+                self._positions[message.partition] = message.position
+
+    def _start_over(self, received: Received) -> None:
+        """After a failed batch nobody knows what took effect: read all that is left again."""
+        for message in received.messages:
+            if message.partition in self._positions:
+                self._positions[message.partition] = ""
+        self._lives.clear()
+
+    async def _end_drains(self, received: Received) -> None:
+        """Go on as usual where nothing is left from the owner before."""
+        seen = Counter(message.partition for message in received.messages)
+        for partition, drain in list(self._drains.items()):
+            if drain.over(seen[partition], self._batch):
+                self._drains.pop(partition, None)
+                await drain.end()
+
+    async def _notice(self, received: Received) -> None:
+        """Report what partitions lost; trust nothing in memory after that."""
+        losses = self._marks.losses(received.marks)
+        for partition, loss in losses.items():
+            log.error("loss_noticed", loss=loss)
+            now_ms = self._clock.now_ms()
+            await self._backend.kv.set(f"loss:{now_ms}:{partition}", loss.encode(), None, now_ms)
+        if losses:
+            self._lives.clear()
+            await self._lost()
