@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from stagewright.application.catalog import Compiled
+from stagewright.application.stepper import Stepper
+from stagewright.domain.bounded_json import parse
+from stagewright.domain.decide import timer_ids
+from stagewright.domain.effects import in_flight
 from stagewright.domain.envelope import EnvelopeRejected, StageResult, parse_envelope
+from stagewright.domain.errors import StagewrightError
 from stagewright.domain.ids import TaskId, partition_of
 from stagewright.domain.leases import LeaseFate, fate
 from stagewright.domain.messages import Result, TaskExpired, TimerFired
-from stagewright.domain.workflow import Problem
+from stagewright.domain.workflow import Problem, WorkflowState
+from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.message_bus import DueTimer, InboxMessage
 from stagewright.ports.task_queue import TaskLease, TaskRecord
 
@@ -28,6 +34,33 @@ class Work:
     inbox: InboxMessage | None = None
     fence: TaskLease | None = None
     result: StageResult | None = None
+    broken: str = ""
+    """What is wrong with the envelope, when only its task and token could be read."""
+
+    @property
+    def stage(self) -> str | None:
+        """The stage that this is about; None for the workflow's own deadline."""
+        if isinstance(self.message, TimerFired):
+            return (*self.message.timer_id.split("/"), None)[1]
+        return TaskId.parse(self.fence.task_id).stage if self.fence is not None else None
+
+    def awaited(self, state: WorkflowState) -> bool:
+        """Whether the workflow waits for this."""
+        if isinstance(self.message, TimerFired):
+            return self.message.timer_id in timer_ids(state)
+        return self.fence is not None and self.fence.task_id in in_flight(state).tasks
+
+    def settle(self, stepper: Stepper, reason: str, letter: str, now_ms: int) -> None:
+        """Prove and acknowledge this in the step; with a reason, also keep it as a dead letter."""
+        if self.fence is not None:
+            stepper.fences.append(self.fence)
+        if self.inbox is None:
+            return
+        stepper.consumed.append(self.inbox.position)
+        if reason:
+            id_ = f"p{self.inbox.partition:02d}-{letter}"
+            body = self.inbox.body
+            stepper.dead_letters.append(DeadLetter(id_, self.workflow_id, reason, body, now_ms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +81,8 @@ def read_message(message: InboxMessage) -> Work | Refusal:
     try:
         envelope = parse_envelope(message.body, MAX_ENVELOPE_BYTES)
     except EnvelopeRejected as error:
-        return Refusal(message, str(error))
-    try:
-        at_home = partition_of(envelope.workflow_id) == message.partition
-    except ValueError as error:
-        return Refusal(message, str(error))
-    if not at_home:
+        return _salvaged(message, error) or Refusal(message, str(error))
+    if partition_of(envelope.workflow_id) != message.partition:
         return Refusal(message, f"{envelope.workflow_id} is of another partition")
     return Work(
         workflow_id=envelope.workflow_id,
@@ -62,6 +91,27 @@ def read_message(message: InboxMessage) -> Work | Refusal:
         inbox=message,
         fence=TaskLease(str(envelope.task), envelope.token),
         result=envelope,
+    )
+
+
+def _salvaged(message: InboxMessage, error: EnvelopeRejected) -> Work | None:
+    """A broken envelope that can still prove its task ends the attempt as a broken contract."""
+    try:
+        fields = parse(message.body, max_bytes=MAX_ENVELOPE_BYTES)
+        task, token = TaskId.parse(fields["task"]), fields["leasetoken"]
+        at_home = partition_of(task.workflow_id) == message.partition
+    except (StagewrightError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    if not at_home or type(token) is not int:
+        return None
+    wrong = {"type": "contract_violation", "path": error.field, "message": error.reason}
+    return Work(
+        workflow_id=task.workflow_id,
+        message=Result(task, success=False, violations=(wrong,)),
+        cause=f"broken envelope at {message.partition}/{message.position}",
+        inbox=message,
+        fence=TaskLease(str(task), token),
+        broken=str(error),
     )
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from stagewright.application.catalog import Catalog, Compiled
 from stagewright.domain.effects import InFlight, in_flight
-from stagewright.domain.errors import NotFound
+from stagewright.domain.errors import NotFound, Refused
+from stagewright.domain.ids import partition_of
 from stagewright.domain.outputs import Outputs
 from stagewright.domain.snapshot import SnapshotUnreadable, decode_state
 from stagewright.domain.workflow import WorkflowState
+from stagewright.ports.backend import Backend
 from stagewright.ports.workflow_store import IWorkflowStore, Stored
 
 
@@ -78,3 +80,17 @@ class LiveWorkflows:
     def clear(self) -> None:
         """Forget everything: the store lost something."""
         self._held.clear()
+
+
+async def load_one(backend: Backend, catalog: Catalog, workflow_id: str) -> Live | None:
+    """Return one workflow from the store, None when there is none; Refused when unreadable."""
+    try:
+        if partition_of(workflow_id) >= backend.partitions:
+            return None
+    except ValueError:
+        return None
+    lives = LiveWorkflows(backend.store, catalog)
+    found = (await lives.get([workflow_id])).get(workflow_id)
+    if lives.unreadable:
+        raise Refused(lives.unreadable[workflow_id], subject=workflow_id)
+    return found

@@ -13,18 +13,18 @@ class Marks:
     def __init__(self) -> None:
         self._seen: dict[int, PartitionMark] = {}
 
-    def losses(self, marks: Mapping[int, PartitionMark]) -> list[str]:
+    def losses(self, marks: Mapping[int, PartitionMark]) -> dict[int, str]:
         """Remember marks; return a sentence for each partition that went back."""
-        found = []
+        found = {}
         for partition, mark in marks.items():
             before = self._seen.get(partition)
             if before is not None and before.incarnation != mark.incarnation:
-                found.append(
+                found[partition] = (
                     f"partition {partition}: incarnation {mark.incarnation} "
                     f"in place of {before.incarnation}"
                 )
             elif before is not None and mark.commits < before.commits:
-                found.append(
+                found[partition] = (
                     f"partition {partition}: {before.commits - mark.commits} commits lost "
                     f"({mark.commits} after {before.commits})"
                 )

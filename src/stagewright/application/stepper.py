@@ -16,6 +16,7 @@ from stagewright.domain.effects import (
     task_body,
     waiting_kinds,
 )
+from stagewright.domain.errors import Refused
 from stagewright.domain.events import StepRecord, encode_step
 from stagewright.domain.evolve import seal
 from stagewright.domain.outputs import OutputMissing, Outputs
@@ -31,8 +32,8 @@ FETCH_LIMIT_BYTES = 8 * 1024 * 1024
 """Biggest output that is fetched so that a rule or a template can look inside."""
 
 
-class OutputTooBig(Exception):
-    """A rule or template looks into an output above the limit for fetching."""
+class OutputTooBig(Refused):
+    """A rule or template looks into an output that is lost, or above the limit for fetching."""
 
 
 class Stepper:
@@ -182,10 +183,15 @@ async def supply(
 ) -> None:
     """Fetch a big output that a decision asked for."""
     if missing.blob.bytes > FETCH_LIMIT_BYTES:
-        msg = f"output {missing.key} has {missing.blob.bytes} bytes, above {FETCH_LIMIT_BYTES}"
-        raise OutputTooBig(msg)
+        raise OutputTooBig(
+            f"output {missing.key} has {missing.blob.bytes} bytes; rules and templates look into "
+            f"at most {FETCH_LIMIT_BYTES}",
+            remedy="Hand it on whole, or let the agent give a smaller output.",
+        )
     body = await blobs.get(workflow_id, missing.blob.hash)
     if body is None:
-        msg = f"output {missing.key} has lost its blob {missing.blob.hash}"
-        raise OutputTooBig(msg)
+        raise OutputTooBig(
+            f"output {missing.key} has lost its blob {missing.blob.hash}",
+            remedy="Run the stage that gave it again.",
+        )
     outputs.supply(missing.blob, body)

@@ -1,16 +1,17 @@
 """What a new owner does first: drain what the one before left, carefully where that crashed before.
 
 A mark says that a drain is under way. An owner that finds the mark of another knows that the drain
-before did not end, and goes message by message, counting tries: the third try finds the crasher.
+before did not end, and goes one by one, counting tries: what was tried three times by owners that
+did not live to see the end of it has crashed them.
 """
 
 from __future__ import annotations
 
 from stagewright.ports.kv_store import IKVStore
-from stagewright.ports.message_bus import InboxMessage
 from stagewright.ports.system import IClock
 
 TRIES = 3
+"""So many owners may try one message or timer. The next one holds its stage instead."""
 MESSAGES = 4_096
 """A drain ends after so many: what comes later was never seen by the owner before."""
 _DAY_S = 86_400.0
@@ -25,6 +26,7 @@ class Takeover:
         self.partition = partition
         self.careful = False
         self._left = MESSAGES
+        self._counted: dict[str, int] = {}
 
     @property
     def _mark(self) -> str:
@@ -36,10 +38,13 @@ class Takeover:
         self.careful = await self._kv.get(self._mark, now_ms) is not None
         await self._kv.set(self._mark, b"1", _DAY_S, now_ms)
 
-    async def is_crasher(self, message: InboxMessage) -> bool:
-        """Count a try of this message; whether it has used them up."""
-        key = f"try:{message.partition}:{message.position}"
-        return await self._kv.increment(key, 1, _DAY_S, self._clock.now_ms()) > TRIES
+    async def tries(self, what: str) -> int:
+        """Count a try, once for each owner: who reads it again lived through the try before."""
+        if what not in self._counted:
+            key = f"try:{self.partition}:{what}"
+            now_ms = self._clock.now_ms()
+            self._counted[what] = await self._kv.increment(key, 1, _DAY_S, now_ms)
+        return self._counted[what]
 
     def over(self, messages: int, limit: int) -> bool:
         """Whether a batch of so many messages, of at most `limit`, was the last of the drain."""

@@ -18,7 +18,9 @@ from stagewright.domain.ids import TaskId, output_key
 from stagewright.domain.parking import park, unpark
 from stagewright.domain.stages import assign, complete, ruled_outcome
 from stagewright.domain.workflow import (
+    QUARANTINED,
     ApprovalWait,
+    HeldWait,
     Problem,
     RetryWait,
     SignalWait,
@@ -49,7 +51,8 @@ def _command(draft: Draft, message: Any, handler: Callable[[Draft, Any], None]) 
             draft.answer = known
             draft.ignore("command repeated")
             return
-        if message.command_id <= state.forgotten_command:
+        late = message.command_id <= state.forgotten_command
+        if late and not isinstance(message, m.HoldStage):
             refuse(draft, message, "too_old", "sent before the newest 128 commands; send it anew")
             return
     handler(draft, message)
@@ -81,6 +84,8 @@ def _unawaited(draft: Draft, message: Any) -> str | None:
     task: TaskId = message.task
     if awaited_task(draft.current, task) is not None:
         return None
+    if isinstance(message, m.Result) and quarantined(draft.current, task):
+        return None
     return f"nothing waits for {task.stage} visit {task.visit} attempt {task.attempt}"
 
 
@@ -97,6 +102,14 @@ def awaited_task(state: WorkflowState, task: TaskId) -> TaskWait | None:
     if isinstance(wait, TaskWait) and (wait.visit, wait.attempt) == (task.visit, task.attempt):
         return wait
     return None
+
+
+def quarantined(state: WorkflowState, task: TaskId) -> bool:
+    """Whether the stage is held because this very task's message could not be applied."""
+    wait, record = state.awaiting.get(task.stage), state.stages.get(task.stage)
+    if not isinstance(wait, HeldWait) or wait.outcome != QUARANTINED or record is None:
+        return False
+    return (record.visit, record.attempt) == (task.visit, task.attempt)
 
 
 def _result(draft: Draft, message: m.Result) -> None:
