@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+
+_AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class Proxy:
@@ -13,6 +17,7 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self._server_port = port
         self._word: bytes | None = None
+        self._lines: list[asyncio.StreamWriter] = []
         self.port = 0
         self.cut = 0
         """Replies lost so far."""
@@ -24,6 +29,12 @@ class Proxy:
     def lose_reply(self, word: bytes) -> None:
         """Cut the connection when the answer to the next request with this word comes back."""
         self._word = word
+
+    def reset_idle(self) -> None:
+        """Reset all connections, as a server does that dies with something unread."""
+        for line in self._lines:
+            line.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            line.transport.abort()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Proxy]:
@@ -37,6 +48,7 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         to_reader, to_writer = await asyncio.open_connection("127.0.0.1", self._server_port)
+        self._lines.append(writer)
         doomed = asyncio.Event()
         passing = asyncio.gather(
             self._requests(reader, to_writer, doomed), self._replies(to_reader, writer, doomed)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from stagewright.adapters.redis import workflow_store
 from stagewright.ports.message_bus import Topic
 from stagewright.ports.task_queue import Completion
-from stagewright.ports.workflow_store import Commit
+from stagewright.ports.workflow_store import Commit, Query, Tombstone
 from stagewright.testing.clock import VirtualClock
-from stagewright.testing.contracts.harness import drive
+from stagewright.testing.contracts.harness import at_once, drive
 from stagewright.testing.contracts.samples import (
     claim,
     committed,
     entry,
     inbox,
     lease_of,
+    published,
     start,
     task,
     then,
@@ -97,6 +102,72 @@ async def test_waiting_for_ten_seconds_in_vain_asks_each_partition_once_a_second
     await drive(clock, receiving)
     assert await redis.calls_of("fcall_ro") - asked <= 4 * 12
     assert await redis.calls_of("xread") - read <= 2
+
+
+async def test_a_reader_that_returned_for_a_timer_still_waits_for_messages(
+    redis: Redises, clock: VirtualClock
+) -> None:
+    due_at_ms = clock.now_ms() + 3_000
+    await committed(redis.backend, clock, start(IDS[0], timers={"t": due_at_ms}))
+    read = await redis.calls_of("xread")
+    for _ in range(5):
+        receiving = redis.backend.bus.receive({0: ""}, 10, 60, clock.now_ms(), 1_000)
+        assert len((await drive(clock, receiving)).timers) == 1
+    assert await redis.calls_of("xread") - read <= 1
+
+
+async def test_a_busy_inbox_is_read_without_asking_each_time_what_is_due(
+    redis: Redises, clock: VirtualClock
+) -> None:
+    asked, position = await redis.calls_of("fcall_ro"), ""
+    for number in range(20):
+        await published(redis.backend, clock, workflow(1, 1), b"%d" % number)
+        receiving = redis.backend.bus.receive({1: position}, 10, 60, clock.now_ms(), 1_000)
+        (message,) = (await at_once(receiving)).messages
+        position = message.position
+    assert await redis.calls_of("fcall_ro") - asked <= 1
+
+
+async def test_a_timer_that_this_process_set_is_noticed_on_time(
+    redis: Redises, clock: VirtualClock
+) -> None:
+    due_at_ms = clock.now_ms() + 300
+    await redis.backend.bus.receive({0: ""}, 10, 0, clock.now_ms(), 1_000)
+    await committed(redis.backend, clock, start(IDS[0], timers={"t": due_at_ms}))
+    receiving = redis.backend.bus.receive({0: ""}, 10, 60, clock.now_ms(), 1_000)
+    assert len((await drive(clock, receiving)).timers) == 1
+    assert clock.now_ms() - due_at_ms < 500
+
+
+async def test_a_page_looks_at_a_bounded_number_of_rows(
+    redis: Redises, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow_store, "ROWS_LOOKED_AT", 20)
+    await committed(redis.backend, clock, *(start(id_, index=entry(key=id_)) for id_ in IDS))
+    rare = Query(text=IDS[0], oldest_first=False)
+    page = await redis.backend.store.query(rare)
+    assert (list(page.rows), page.cursor is None) == ([], False)
+    while not page.rows:
+        page = await redis.backend.store.query(replace(rare, cursor=page.cursor))
+    assert [row.workflow_id for row in page.rows] == [IDS[0]]
+
+
+async def test_old_entries_leave_the_feed(redis: Redises, clock: VirtualClock) -> None:
+    await committed(redis.backend, clock, first := start(IDS[0]))
+    clock.set_ms(clock.now_ms() + round(redis.options.feed_retention_s * 1000) + 1)
+    await committed(redis.backend, clock, then(first))
+    assert await redis.plain.xlen(redis.keys.of(IDS[0]).feed) == 1
+
+
+async def test_a_workflow_started_over_an_expired_tombstone_has_no_end(
+    redis: Redises, clock: VirtualClock
+) -> None:
+    await committed(redis.backend, clock, first := start(IDS[0]))
+    stone = Tombstone(IDS[0], "completed", "00", clock.now_ms() + 60_000)
+    await redis.backend.store.forget(IDS[0], first.step_id, stone)
+    clock.set_ms(stone.expires_at_ms)
+    await committed(redis.backend, clock, first)
+    assert await redis.plain.pttl(redis.keys.of(IDS[0]).workflow(IDS[0])) == -1
 
 
 async def test_a_hundred_callers_share_a_bounded_number_of_connections(

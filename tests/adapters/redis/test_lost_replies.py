@@ -106,6 +106,15 @@ async def test_a_counter_was_raised_once(line: Line, clock: VirtualClock) -> Non
     assert await kv.get("count", now_ms) == b"1"
 
 
+async def test_a_connection_that_was_reset_while_idle_is_not_used_again(
+    line: Line, clock: VirtualClock
+) -> None:
+    await committed(line.backend, clock, first := start(ONE))
+    line.proxy.reset_idle()
+    await begun(clock)
+    await committed(line.backend, clock, then(first))
+
+
 async def test_a_read_that_waits_is_made_again(line: Line, clock: VirtualClock) -> None:
     line.proxy.lose_reply(b"BLOCK")
     receiving = line.backend.bus.receive({1: ""}, 10, 3_600, clock.now_ms(), 1_000)

@@ -62,9 +62,8 @@ class Address:
             "socket_connect_timeout": self.timeout_s,
             "client_name": "stagewright",
             "driver_info": None,
+            "parser_class": (bounds or Bounds()).parser,
         }
-        if bounds is not None:
-            fixed["parser_class"] = bounds.parser
         return self.connection(**(self.arguments | fixed))
 
 

@@ -102,6 +102,8 @@ class Inbox:
                 found = await reader.wait_or_sleep(
                     wanted.positions, wanted.count, self._clock, wait_ms / 1000
                 )
+            elif wanted.patient:
+                found = await reader.glance(wanted.positions, wanted.count)
             else:
                 found = await reader.read(wanted.positions, wanted.count)
         except ReplyTooLargeError:

@@ -1,4 +1,4 @@
-"""A parser that stops reading before a reply grows beyond what its reader allows."""
+"""A parser that knows a dead connection, and stops before a reply grows beyond its bounds."""
 
 from __future__ import annotations
 
@@ -41,6 +41,11 @@ class BoundedParser(_AsyncHiredisParser):
     def __init__(self, socket_read_size: int, bounds: Bounds) -> None:
         super().__init__(socket_read_size=max(socket_read_size, READ_BYTES))
         self._bounds = bounds
+
+    async def can_read(self) -> bool:
+        """Whether the connection has an answer that nobody waits for, or is closed or reset."""
+        stream: asyncio.StreamReader = self._stream  # type: ignore[assignment]  # while connected
+        return stream.exception() is not None or await super().can_read()
 
     async def read_from_socket(self) -> bool:
         """Read one piece; raise ReplyTooLargeError when that was enough."""

@@ -38,9 +38,7 @@ class Reader:
         return self._waiting is not None and self._waits_for == _key(positions, count)
 
     async def read(self, positions: Mapping[str, str], count: int) -> Entries:
-        """Return what is there, at most `count` entries of each stream."""
-        if self._waiting is not None and self._waiting.done():
-            return self.collect()
+        """Return what is there at this moment, at most `count` entries of each stream."""
         await self._abandon()
         return await self._read(positions, count, ())
 
@@ -62,9 +60,13 @@ class Reader:
             await asyncio.wait((waiting, sleeping), return_when=asyncio.FIRST_COMPLETED)
         finally:
             sleeping.cancel()
-        return self.collect()
+        return self._collect()
 
-    def collect(self) -> Entries:
+    async def glance(self, positions: Mapping[str, str], count: int) -> Entries:
+        """Return what is there, as far as a read that waits has seen; do not disturb it."""
+        return await self.read(positions, count) if self._waiting is None else self._collect()
+
+    def _collect(self) -> Entries:
         """Return what a read that waited has found, nothing while it waits; raise its error."""
         if self._waiting is None or not self._waiting.done():
             return {}

@@ -1,0 +1,69 @@
+"""Clocks that disagree, keys that were meddled with, values that nobody asks for any more."""
+
+from __future__ import annotations
+
+from stagewright.adapters.redis import open_backend
+from stagewright.adapters.redis.keys import partition_count
+from stagewright.testing.clock import VirtualClock
+from stagewright.testing.contracts.samples import (
+    claim,
+    committed,
+    queued,
+    received,
+    start,
+    task,
+    then,
+    workflow,
+)
+from tests.adapters.redis.conftest import Redises
+
+ONE = workflow(1)
+HOUR_MS = 3_600_000
+
+
+async def test_a_feed_keeps_its_order_when_a_clock_was_ahead(
+    redis: Redises, clock: VirtualClock
+) -> None:
+    fast = VirtualClock(clock.now_ms() + HOUR_MS)
+    steps = [start(ONE, log=(b"1",))]
+    steps += [then(steps[0], log=(b"2",))]
+    steps += [then(steps[1], log=(b"3",))]
+    for step, time in zip(steps, (clock, fast, clock), strict=True):
+        await committed(redis.backend, time, step)
+    entries, _ = await redis.backend.bus.replay(None, 10)
+    assert [entry.body for entry in entries] == [b"1", b"2", b"3"]
+
+
+async def test_a_queued_name_without_a_task_stands_in_nobodys_way(
+    redis: Redises, clock: VirtualClock
+) -> None:
+    queue = redis.keys.of(ONE).queue
+    await redis.plain.zadd(queue, {f"build@1.0|0|{0:015d}|{ONE}/ghost/1/1": 0})
+    await queued(redis.backend, clock, task(ONE))
+    assert [depth.priority for depth in await redis.backend.tasks.depths()] == [0, 2]
+    claimed = await redis.backend.tasks.claim(claim(), clock.now_ms())
+    assert [found.task_id for found in claimed] == [f"{ONE}/build/1/1"]
+    assert await redis.plain.exists(queue) == 0
+
+
+async def test_values_whose_time_has_come_are_removed_by_who_looks_for_them(
+    redis: Redises, clock: VirtualClock
+) -> None:
+    kv, (values, names) = redis.backend.kv, redis.keys.values
+    for number in range(5):
+        await kv.set(f"runner:{number}", b"alive", 10, clock.now_ms())
+    await kv.set("runner:5", b"alive", 20, clock.now_ms())
+    assert list(await kv.scan("runner:", clock.now_ms() + 10_000)) == ["runner:5"]
+    assert await redis.plain.hlen(values) == await redis.plain.zcard(names) == 1
+
+
+async def test_keys_that_were_all_deleted_leave_the_number_of_partitions_as_it_was(
+    redis: Redises, clock: VirtualClock
+) -> None:
+    before = (await received(redis.backend, clock)).marks[1].incarnation
+    doomed = await redis.plain.keys(f"{redis.options.namespace}:*")
+    await redis.plain.delete(*doomed)
+    assert (await received(redis.backend, clock)).marks[1].incarnation != before
+    assert await redis.plain.get(partition_count(redis.options.namespace)) == b"4"
+    async with open_backend(redis.url, redis.options, clock) as again:
+        assert again.partitions == 4
