@@ -12,7 +12,7 @@ from stagewright.application.explain import Scene, explain, live_agents
 from stagewright.application.live import Live, LiveWorkflows
 from stagewright.application.ownership import ORCHESTRATORS, owners
 from stagewright.domain.effects import waiting_kinds
-from stagewright.domain.errors import NotFound, StagewrightError
+from stagewright.domain.errors import StagewrightError, WorkflowNotFound
 from stagewright.domain.ids import partition_of
 from stagewright.domain.progress import progress
 from stagewright.domain.snapshot import decode_state
@@ -61,7 +61,7 @@ class Queries:
         lives = LiveWorkflows(self._backend.store, self._catalog)
         found = await lives.get([workflow_id]) if known else {}
         if workflow_id not in found:
-            raise NotFound("workflow", workflow_id)
+            raise WorkflowNotFound(workflow_id)
         return found[workflow_id]
 
     async def _scene(self, live: Live) -> Scene:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from stagewright.domain.effects import in_flight
-from stagewright.domain.errors import NotFound
+from stagewright.domain.errors import WorkflowNotFound
 from stagewright.domain.events import StepRecord, decode_step
 from stagewright.domain.evolve import apply_step
 from stagewright.domain.snapshot import decode_state, encode_state
@@ -30,7 +30,7 @@ async def replay_report(backend: Backend, workflow_id: str) -> ReplayReport:
     """Compare log and snapshot byte for byte, and what is in flight with what should be."""
     (stored,) = await backend.store.load([workflow_id])
     if not isinstance(stored, Stored):
-        raise NotFound("workflow", workflow_id)
+        raise WorkflowNotFound(workflow_id)
     snapshot = decode_state(stored.snapshot)
     state: WorkflowState | None = None
     count, difference = 0, ""

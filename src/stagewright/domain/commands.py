@@ -49,9 +49,9 @@ def _alive(handler: Callable[[Draft, Any], None]) -> Callable[[Draft, Any], None
 
     def guarded(draft: Draft, message: Any) -> None:
         if draft.state is None:
-            refuse(draft, message, "not_found", "the workflow does not exist")
+            refuse(draft, message, "not_found", "it does not exist")
         elif draft.state.status.terminal:
-            refuse(draft, message, "ended", f"the workflow is {draft.state.status}")
+            refuse(draft, message, "ended", f"it has ended: {draft.state.status}")
         else:
             handler(draft, message)
 
@@ -217,7 +217,7 @@ def _encode_vote(wait: ApprovalWait, last: Vote) -> bytes:
 
 def _pause(draft: Draft, message: m.PauseWorkflow) -> None:
     if draft.current.paused is not None:
-        refuse(draft, message, "already", f"paused by {draft.current.paused.by} already")
+        refuse(draft, message, "already", f"it is paused by {draft.current.paused.by} already")
         return
     draft.emit(ev.WorkflowPaused(message.by, message.reason))
     accept(draft, message)
@@ -225,7 +225,7 @@ def _pause(draft: Draft, message: m.PauseWorkflow) -> None:
 
 def _resume(draft: Draft, message: m.ResumeWorkflow) -> None:
     if draft.current.paused is None:
-        refuse(draft, message, "not_paused", "the workflow is not paused")
+        refuse(draft, message, "not_paused", "it is not paused")
         return
     draft.emit(ev.WorkflowResumed(message.by))
     accept(draft, message)

@@ -68,7 +68,7 @@ class WorkflowFailed(StagewrightError):
         why = f": {reason}" if reason else ""
         super().__init__(
             f"Workflow {workflow_id} {status}{where}{why}.",
-            remedy=f"See `stagewright workflow explain {workflow_id}`.",
+            remedy=f"See `stagewright workflow show {workflow_id}`.",
         )
 
 
@@ -106,6 +106,18 @@ class NotFound(StagewrightError):
         if self.known is not None:
             message += f" Known: {listing(self.known)}."
         super().__init__(message, remedy=remedy)
+
+
+class WorkflowNotFound(NotFound):
+    """No workflow has this id here."""
+
+    def __init__(self, workflow_id: str) -> None:
+        super().__init__(
+            "workflow",
+            workflow_id,
+            remedy="See `stagewright workflow list`, and `stagewright config show` for where "
+            "workflows are looked for.",
+        )
 
 
 class CursorExpired(NotFound):
@@ -295,7 +307,7 @@ class Unreachable(StagewrightError):
 
     def __init__(self, what: str, reason: str = "", *, remedy: str = "") -> None:
         self.what, self.reason = what, reason
-        why = f": {reason}" if reason else ""
+        why = f": {reason.rstrip('.')}" if reason else ""
         super().__init__(f"{what} does not answer{why}.", remedy=remedy)
 
 
@@ -311,7 +323,7 @@ class StoreFailed(Unreachable):
 
     def __init__(self, what: str, reason: str, *, remedy: str = "") -> None:
         super().__init__(what, reason, remedy=remedy)
-        self.message = f"{what}: {reason}."
+        self.message = f"{what}: {reason.rstrip('.')}."
         self.args = (self.message,)
 
 

@@ -25,6 +25,7 @@ from stagewright.domain.workflow import (
     TimerWait,
     Vote,
     WorkflowState,
+    sentence,
 )
 
 NOTHING = StageRecord()
@@ -190,7 +191,7 @@ def _task_failed(
 ) -> WorkflowState:
     record = state.stages[event.stage]
     record = but(record, failures=record.failures + 1, errors=event.errors)
-    reason = str(event.errors[0].get("message", "")) if event.errors else ""
+    reason = sentence(event.errors[0]) if event.errors else ""
     old = state.awaiting.get(event.stage)
     repair = old.repair if isinstance(old, TaskWait) else ()
     wait = RetryWait(event.visit, event.attempt + 1, at_ms, event.retry_at_ms, reason, repair)

@@ -20,7 +20,13 @@ from stagewright.domain.ids import output_key
 from stagewright.domain.inputs import resolve
 from stagewright.domain.plan import ROOT, StagePlan
 from stagewright.domain.rules import RuleFailed, first_outcome
-from stagewright.domain.workflow import SIGNALS_KEPT, BranchEnd, GroupWait, Problem
+from stagewright.domain.workflow import (
+    SIGNALS_KEPT,
+    BranchEnd,
+    GroupWait,
+    Problem,
+    sentence,
+)
 
 _MS = 1_000
 
@@ -220,7 +226,7 @@ def complete(
 
 
 def _reason(outcome: str, errors: tuple[Problem, ...]) -> str:
-    return str(errors[0].get("message", outcome)) if errors else outcome
+    return sentence(errors[0], outcome) if errors else outcome
 
 
 def _end_region(draft: Draft, region: str, target: str, last: str) -> None:

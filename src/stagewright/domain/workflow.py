@@ -20,6 +20,12 @@ Problem = Mapping[str, Any]
 """An error as agents and validators report it: `type`, `message`, perhaps `path` and more."""
 
 
+def sentence(problem: Problem, nothing: str = "") -> str:
+    """Return what a problem says, with the field it is about; `nothing` when it says nothing."""
+    message, path = str(problem.get("message") or nothing), problem.get("path")
+    return f"{path}: {message}" if path else message
+
+
 class Status(StrEnum):
     """Where a workflow stands. The last three are terminal and absorb everything."""
 

@@ -171,7 +171,7 @@ def test_a_command_to_a_workflow_that_ended_is_refused(how: str) -> None:
     flow = started(agent("build"))
     flow.ok("build")
     getattr(flow, how)(*(["s"] if how == "signal" else []))
-    assert refused(flow, "ended") == "the workflow is completed"
+    assert refused(flow, "ended") == "it has ended: completed"
 
 
 def test_a_command_to_nothing_is_not_found() -> None:
@@ -359,7 +359,7 @@ def test_pausing_twice_and_resuming_twice_are_refused() -> None:
     flow = started(agent("build"))
     flow.pause()
     flow.pause()
-    assert refused(flow, "already") == "paused by ann already"
+    assert refused(flow, "already") == "it is paused by ann already"
     flow.resume()
     flow.resume()
     refused(flow, "not_paused")

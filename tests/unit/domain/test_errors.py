@@ -14,10 +14,7 @@ EXAMPLES: list[tuple[StagewrightError, int, str]] = [
     (
         errors.WorkflowFailed("p01-a", "failed", "it broke", stage="build"),
         1,
-        (
-            "Workflow p01-a failed in stage build: it broke."
-            " See `stagewright workflow explain p01-a`."
-        ),
+        ("Workflow p01-a failed in stage build: it broke. See `stagewright workflow show p01-a`."),
     ),
     (
         errors.ConfigurationError("port", "'x' is no number.", remedy="Give one."),
@@ -123,3 +120,9 @@ def test_a_definition_error_lists_its_problems() -> None:
         "- No. Yes.",
     ]
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_a_reason_that_ends_its_own_sentence_gets_no_second_full_stop() -> None:
+    assert errors.Unreachable("Redis", "Connect call failed.").message == (
+        "Redis does not answer: Connect call failed."
+    )

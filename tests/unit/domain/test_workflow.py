@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stagewright.domain.workflow import Status
+from stagewright.domain.workflow import Status, sentence
 from tests.unit.domain.kernel import agent, approval, parallel, started, wait
 
 
@@ -60,3 +60,16 @@ def test_one_busy_branch_makes_the_whole_run() -> None:
     assert flow.now.status is Status.RUNNING
     flow.ok("a")
     assert flow.now.status is Status.WAITING
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        ({"type": "input_invalid", "path": "a.number", "message": "not a number"},
+         "a.number: not a number"),
+        ({"type": "RuntimeError", "message": "no disk"}, "no disk"),
+        ({"type": "RuntimeError", "message": ""}, "it gave no reason"),
+    ],
+)  # fmt: skip
+def test_a_problem_is_told_with_the_field_it_is_about(problem: dict[str, str], said: str) -> None:
+    assert sentence(problem, "it gave no reason") == said
