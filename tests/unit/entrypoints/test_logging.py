@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from typing import Literal
 
 import orjson
 import pytest
@@ -67,9 +68,10 @@ def test_the_password_of_a_url_is_blotted_out() -> None:
     assert event["event"] == "redis://ann:***@host:1/0 is away"
 
 
-def test_pretty_lines_are_redacted_too() -> None:
+@pytest.mark.parametrize("form", ["pretty", "json"])
+def test_lines_of_both_forms_are_redacted(form: Literal["pretty", "json"]) -> None:
     stream = io.StringIO()
-    configure_logging("info", "pretty", stream)
+    configure_logging("info", form, stream)
     structlog.get_logger().info("opened", url="redis://:horse@host")
     assert "opened" in stream.getvalue()
     assert "horse" not in stream.getvalue()
