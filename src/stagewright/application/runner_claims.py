@@ -11,7 +11,7 @@ import structlog
 
 from stagewright.application.alarm import Alarm
 from stagewright.application.patience import FIRST_DELAY_S, MOST_DELAY_S, patiently
-from stagewright.application.runner_roster import Roster
+from stagewright.application.runner_roster import Roster, Served
 from stagewright.application.runner_run import Run
 from stagewright.domain.errors import StagewrightError
 from stagewright.ports.system import IClock
@@ -49,6 +49,8 @@ class Claims:
         self._start, self._settled = start, settled
         self._ready: list[tuple[Run, bytes]] = []
         self._hungry = True
+        self._unasked: frozenset[Served] = frozenset()
+        """Agents that nothing was claimed for because they had no free place."""
         self._open = True
         self._calls = 0
         self._delay_s = 0.0
@@ -64,8 +66,10 @@ class Claims:
         self._alarm.ring()
 
     def hand_in(self, run: Run, result: bytes) -> None:
-        """Publish a result with the next call, and claim in its place."""
+        """Publish a result with the next call, and claim in its place if more may be waiting."""
         self._ready.append((run, result))
+        if run.served in self._unasked:
+            self._hungry = True
         self._alarm.ring()
 
     def close(self) -> None:
@@ -79,14 +83,14 @@ class Claims:
             await self._alarm.wait()
             self.at_rest.clear()
             while self._ready or self._hungry:
-                claim = self._claim()
+                claim = self._claim() if self._hungry else None
                 if claim is None and not self._ready:
                     break  # every place is taken; the next result claims in its place
                 await self._exchange(claim)
 
     async def _exchange(self, claim: Claim | None) -> None:
         ready, self._ready = self._ready[: self._batch], self._ready[self._batch :]
-        self._hungry = False
+        self._hungry = self._hungry and claim is None
         try:
             answer = await self._call(ready, claim)
         except StagewrightError as error:
@@ -106,6 +110,7 @@ class Claims:
 
     def _claim(self) -> Claim | None:
         """What can be taken on now; None when every place is taken."""
+        self._unasked = self._roster.full()
         wants = self._roster.wants(self._batch) if self._open else ()
         if not wants:
             return None

@@ -64,6 +64,10 @@ class Roster:
             if served.running < served.limit
         )
 
+    def full(self) -> frozenset[Served]:
+        """Return the agents without a free place."""
+        return frozenset(served for served in self.served if served.running >= served.limit)
+
     def to_json(self) -> Mapping[str, Any]:
         """What others may know, by agent."""
         return {served.agent.name: served.to_json() for served in self.served}
