@@ -7,7 +7,7 @@ an entry and, when only some of its records were read, how many.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -45,14 +45,29 @@ class Place(NamedTuple):
         return cls(int(ms), int(sequence), taken)
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """Where one feed begins and ends."""
 
     incarnation: str
     gone: Place
-    last: Place
-    missed: bool
+    """The newest entry that was dropped."""
+    fed: Place
+    """The newest entry."""
+
+    @classmethod
+    def of(cls, values: Sequence[bytes | None]) -> State:
+        """Read the marks of a partition."""
+        incarnation, gone, fed = (value or b"" for value in values)
+        return cls(incarnation.decode(), Place.at(gone or b"0-0"), Place.at(fed or b"0-0"))
+
+    def missed(self, read: Place) -> bool:
+        """Whether a reader has missed something, or has read what is there no more."""
+        behind = read < self.gone or (read.id == self.gone.id and read.taken > 0)
+        return behind or Place(read.ms, read.sequence) > self.fed
+
+
+Replies = Mapping[int, Sequence[Any]]
+"""Entries by partition, as Redis answers."""
 
 
 class Feed:
@@ -61,68 +76,49 @@ class Feed:
     def __init__(self, shared: Shared, readers: Readers) -> None:
         self._functions, self._keys, self._clock = shared.functions, shared.keys, shared.clock
         self._readers, self._retention_ms = readers, shared.feed_retention_ms
+        self._numbers = {part.feed: part.number for part in self._keys.partitions}
 
     async def replay(
         self, cursor: str | None, limit: int, wait_s: float
     ) -> tuple[Sequence[FeedEntry], str]:
         """Return entries behind a cursor; see IMessageBus."""
         give_up_ms = self._clock.now_ms() + round(wait_s * 1000)
-        incarnations, places = await self._start(cursor)
-        while True:
-            entries = await self._read(places, incarnations, limit)
-            now_ms = self._clock.now_ms()
-            if entries or now_ms >= give_up_ms:
-                return entries, _spell(incarnations, places)
-            await self._wait(places, (give_up_ms - now_ms) / 1000)
+        begun = await self._begin(cursor)
+        entries = await self._read(begun, limit)
+        while not entries and (left_ms := give_up_ms - self._clock.now_ms()) > 0:
+            entries = await self._wait(begun, limit, left_ms / 1000)
+        return entries, begun.spell()
 
-    async def _start(self, cursor: str | None) -> tuple[list[str], list[Place]]:
-        if cursor is None or cursor == NOW:
-            states = await self._states(None)
-            places = [state.gone if cursor is None else state.last for state in states]
-            return [state.incarnation for state in states], places
-        read = _parse(cursor, len(self._keys.partitions))
-        states = await self._states([place for _, place in read])
-        incarnations = [state.incarnation for state in states]
-        changed = incarnations != [incarnation for incarnation, _ in read]
-        if changed or any(state.missed for state in states):
-            oldest = _spell(incarnations, [state.gone for state in states])
-            raise CursorExpired(cursor, oldest=oldest)
-        return incarnations, [place for _, place in read]
-
-    async def _states(self, read: Sequence[Place] | None) -> list[State]:
-        horizon = max(0, self._clock.now_ms() - self._retention_ms)
-        commands = [
-            self._functions.command(
-                "feed_state",
-                [part.marks, part.feed],
-                (horizon, "", 1) if read is None else _told(horizon, read[part.number]),
+    async def _begin(self, cursor: str | None) -> Reading:
+        parts = self._keys.partitions
+        read = None if cursor in (None, NOW) else _parse(cursor or "", len(parts))
+        states = [
+            State.of(values)
+            for values in await self._functions.run(
+                [("HMGET", part.marks, "incarnation", "gone", "fed") for part in parts]
             )
-            for part in self._keys.partitions
         ]
-        return [
-            State(incarnation.decode(), Place.at(gone), Place.at(last), bool(missed))
-            for incarnation, gone, last, missed in await self._functions.run(commands)
-        ]
+        horizon_ms = self._clock.now_ms() - self._retention_ms
+        if read is None:
+            places = [state.fed if cursor == NOW else state.gone for state in states]
+            return Reading(states, places, horizon_ms, cursor)
+        changed = [name for name, _ in read] != [state.incarnation for state in states]
+        places = [place for _, place in read]
+        begun = Reading(states, places, horizon_ms, cursor)
+        if changed or any(map(State.missed, states, places)):
+            raise begun.expired()
+        return begun
 
-    async def _read(
-        self, places: list[Place], incarnations: Sequence[str], limit: int
-    ) -> list[FeedEntry]:
-        """Read at most `limit` records and move the places behind them."""
+    async def _read(self, reading: Reading, limit: int) -> list[FeedEntry]:
+        """Return what is there, at most `limit` records, and move the places behind them."""
         found: list[FeedEntry] = []
-        open_, count, seen = list(range(len(places))), FIRST_ENTRIES, 0
+        open_, count, seen = list(range(len(reading.places))), FIRST_ENTRIES, 0
         while open_ and len(found) < limit:
-            replies = await self._functions.run(
-                [self._range(number, places[number], count) for number in open_]
-            )
-            rows = sorted(_rows(open_, places, replies))
-            for place, number, whole, kind, workflow_id, body in rows[: limit - len(found)]:
-                places[number] = Place(place.ms, place.sequence) if whole else place
-                cursor = _spell(incarnations, places)
-                found.append(FeedEntry(workflow_id, kind, body, cursor))
-            open_ = [
-                number for number, reply in zip(open_, replies, strict=True) if len(reply) >= count
-            ]
-            seen += sum(map(len, replies))
+            commands = [self._range(number, reading.places[number], count) for number in open_]
+            replies = dict(zip(open_, await self._functions.run(commands), strict=True))
+            found += reading.take(replies, limit - len(found))
+            open_ = [number for number, reply in replies.items() if len(reply) >= count]
+            seen += sum(map(len, replies.values()))
             count = min(MOST_ENTRIES, max(FIRST_ENTRIES, limit * seen // max(1, len(found))))
         return found
 
@@ -130,18 +126,57 @@ class Feed:
         start = place.id if place.taken else f"({place.id}"
         return ("XRANGE", self._keys.partitions[number].feed, start, "+", "COUNT", count)
 
-    async def _wait(self, places: Sequence[Place], delay_s: float) -> None:
-        parts = self._keys.partitions
-        positions = {part.feed: places[part.number].id for part in parts}
-        async with self._readers.reader(positions, 1) as reader:
-            await reader.wait_or_sleep(positions, 1, self._clock, delay_s)
+    async def _wait(self, reading: Reading, limit: int, delay_s: float) -> list[FeedEntry]:
+        """Return the next records; all that were there were read before."""
+        places = reading.places
+        positions = {part.feed: places[part.number].id for part in self._keys.partitions}
+        async with self._readers.reader(positions, FIRST_ENTRIES) as reader:
+            found = await reader.wait_or_sleep(positions, FIRST_ENTRIES, self._clock, delay_s)
+        replies = {self._numbers[stream]: entries for stream, entries in found.items()}
+        return reading.take(replies, limit)
+
+
+@dataclass(slots=True)
+class Reading:
+    """How far a reader has come."""
+
+    states: Sequence[State]
+    places: list[Place]
+    horizon_ms: int
+    """What is older has been kept long enough, dropped or not."""
+    cursor: str | None
+    """Where it began."""
+
+    def take(self, replies: Replies, limit: int) -> list[FeedEntry]:
+        """Return the oldest records, and move the places behind them."""
+        found: list[FeedEntry] = []
+        for place, number, whole, kind, workflow_id, body in sorted(_rows(self.places, replies)):
+            if len(found) == limit:
+                break
+            self.places[number] = Place(place.ms, place.sequence) if whole else place
+            if place.ms >= self.horizon_ms:
+                found.append(FeedEntry(workflow_id, kind, body, self.spell()))
+            elif self.cursor is not None:
+                raise self.expired()
+        return found
+
+    def spell(self) -> str:
+        """Return the cursor of these places."""
+        return _spell([state.incarnation for state in self.states], self.places)
+
+    def expired(self) -> CursorExpired:
+        """Say that the reader has missed something."""
+        names = [state.incarnation for state in self.states]
+        return CursorExpired(
+            self.cursor or "", oldest=_spell(names, [state.gone for state in self.states])
+        )
 
 
 def _rows(
-    numbers: Sequence[int], places: Sequence[Place], replies: Sequence[Any]
+    places: Sequence[Place], replies: Replies
 ) -> Iterable[tuple[Place, int, bool, str, str, bytes]]:
     """Yield (place, partition, whether its entry ends there, kind, workflow, body) of records."""
-    for number, reply in zip(numbers, replies, strict=True):
+    for number, reply in replies.items():
         for id_, fields in reply:
             count = len(fields) // 2
             for taken in range(1, count + 1):
@@ -150,10 +185,6 @@ def _rows(
                     continue
                 kind, _, workflow_id = fields[2 * taken - 2].decode().partition(":")
                 yield place, number, taken == count, kind, workflow_id, fields[2 * taken - 1]
-
-
-def _told(horizon_ms: int, place: Place) -> tuple[int, str, int]:
-    return horizon_ms, place.id, int(place.taken == 0)
 
 
 def _spell(incarnations: Sequence[str], places: Sequence[Place]) -> str:

@@ -11,11 +11,11 @@ ENTRY: Any = (b"7-1", [b"step:p00-a", b"1", b"note:p00-a", b"2", b"step:p00-b", 
 
 
 def bodies(places: list[Place], *replies: Any) -> list[bytes]:
-    return [row[-1] for row in _rows(range(len(replies)), places, replies)]
+    return [row[-1] for row in _rows(places, dict(enumerate(replies)))]
 
 
 def test_the_records_of_an_entry_are_told_one_by_one() -> None:
-    (first, second, third) = _rows([0], [Place(0, 0)], [[ENTRY]])
+    (first, second, third) = _rows([Place(0, 0)], {0: [ENTRY]})
     assert first == (Place(7, 1, 1), 0, False, "step", "p00-a", b"1")
     assert second == (Place(7, 1, 2), 0, False, "note", "p00-a", b"2")
     assert third == (Place(7, 1, 3), 0, True, "step", "p00-b", b"3")

@@ -223,14 +223,16 @@ local function commit(keys, args)
   for _, number in ipairs(accepted) do
     write_commit(keys, args, number, plans[number], stored[number], batch)
   end
-  append_feed(feed, args[1], batch.fed)
+  local fed = append_feed(feed, args[1], batch.fed)
   each('ZREM', timers, batch.cleared)
   each('ZADD', timers, batch.timers)
   each('ZREM', index, batch.unindexed)
   each('ZADD', index, batch.indexed)
   write_tasks(batch, marks, tasks, queue, leases)
   local commits = (tonumber(state[1]) or 0) + #accepted
-  redis.call('HSET', marks, 'commits', commits, 'place', batch.place)
+  local state_now = {'commits', commits, 'place', batch.place}
+  if fed then add(state_now, 'fed', fed) end
+  each('HSET', marks, state_now)
   trim_feed(marks, feed, now, tonumber(args[2]), state[3])
   return verdicts
 end

@@ -16,7 +16,8 @@ local function note(keys, args)
       add(entries, 'note:' .. string.sub(workflow, id_at), body)
     end
   end
-  append_feed(feed, args[1], entries)
+  local fed = append_feed(feed, args[1], entries)
+  if fed then redis.call('HSET', marks, 'fed', fed) end
   trim_feed(marks, feed, now, tonumber(args[2]), redis.call('HGET', marks, 'trimmed_at'))
   return #entries / 2
 end

@@ -3,15 +3,17 @@
 
 local TRIM_EVERY_MS = 10000
 
+-- Answers the id of the newest entry, or nothing when there was nothing to add.
 local function append_feed(feed, now, entries)
-  local count = #entries
+  local count, newest = #entries, nil
   for first = 1, count, CHUNK do
     local last = math.min(first + CHUNK - 1, count)
-    local answer = redis.pcall('XADD', feed, now .. '-*', unpack(entries, first, last))
-    if answer.err then -- a clock that is ahead was here before: the feed's own next id serves
-      redis.call('XADD', feed, '*', unpack(entries, first, last))
+    newest = redis.pcall('XADD', feed, now .. '-*', unpack(entries, first, last))
+    if newest.err then -- a clock that is ahead was here before: the feed's own next id serves
+      newest = redis.call('XADD', feed, '*', unpack(entries, first, last))
     end
   end
+  return newest
 end
 
 -- Drops what has been kept long enough, not more often than it is worth; `gone` is the newest
