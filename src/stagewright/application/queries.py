@@ -16,7 +16,7 @@ from stagewright.domain.errors import StagewrightError, WorkflowNotFound
 from stagewright.domain.ids import partition_of
 from stagewright.domain.progress import progress
 from stagewright.domain.snapshot import decode_state
-from stagewright.domain.workflow import INPUT_KEY, StageRecord, WorkflowState
+from stagewright.domain.workflow import INPUT_KEY, Ending, StageRecord, Status, WorkflowState
 from stagewright.ports.backend import Backend
 from stagewright.ports.health import PortHealth
 from stagewright.ports.system import IClock
@@ -262,9 +262,20 @@ def _view(live: Live) -> WorkflowView:
         },
         input=orjson.loads(live.outputs.raw(INPUT_KEY)),
         output=None if ending is None else orjson.loads(live.outputs.raw(ending.output)),
-        reason=None if ending is None else ending.reason,
+        reason=None if ending is None else _why(state.status, ending),
+        failed_stage=None if ending is None else ending.stage,
         errors=[dict(error) for error in (ending.errors if ending is not None else ())],
     )
+
+
+def _why(status: Status, ending: Ending) -> str | None:
+    """A workflow that completed needs no reason; one that was cancelled, also whose it was."""
+    if status is Status.COMPLETED:
+        return None
+    if status is not Status.CANCELLED:
+        return ending.reason
+    given = f": {ending.reason}" if ending.reason != status else ""
+    return f"cancelled by {ending.by}{given}"
 
 
 _UNTOUCHED = StageRecord()

@@ -11,9 +11,9 @@ import anyio
 
 from stagewright.domain import builder
 from stagewright.domain.builder import HasContract
-from stagewright.domain.errors import WorkflowFailed
 from stagewright.entrypoints.client.stagewright import Stagewright
 from stagewright.entrypoints.connections import connection_of
+from stagewright.entrypoints.failure import failure_of
 from stagewright.entrypoints.hosting import orchestrating, owning, runner_of, running
 from stagewright.entrypoints.settings import load_settings
 from stagewright.ports.views import WorkflowView
@@ -97,6 +97,5 @@ async def _embedded(url: str, agents: tuple[HasContract, ...]) -> AsyncIterator[
 
 def _result(view: WorkflowView) -> Result:
     if view.status != "completed":
-        last = next((s.name for s in view.stages if s.outcome not in (None, "ok")), None)
-        raise WorkflowFailed(view.workflow_id, view.status, view.reason or "", stage=last)
+        raise failure_of(view)
     return Result(view.workflow_id, view.status, view.output, view)

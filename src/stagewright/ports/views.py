@@ -71,7 +71,8 @@ class WorkflowView(_View):
     input: Any = None
     output: Any = None
     reason: str | None = None
-    """Why it ended."""
+    """Why it failed or was cancelled."""
+    failed_stage: str | None = None
     errors: list[dict[str, Any]] = []
     waiting: list[Waiting] = []
 

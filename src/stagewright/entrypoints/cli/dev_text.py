@@ -119,7 +119,10 @@ def _line(happening: Happening) -> str | None:
         return None
     bad = kind == "STAGE_COMPLETE" and event.get("outcome") not in (None, "ok", "approved")
     symbol = mark("warning" if bad else _TOLD[kind])
-    words = [str(event[key]) for key in ("stage", "outcome", "reason") if event.get(key)]
+    reason = str(event.get("reason") or "")
+    names_stage = reason.startswith(f"{event.get('stage')} ")
+    told = ("reason",) if names_stage else ("stage", "outcome", "reason")
+    words = [str(event[key]) for key in told if event.get(key)]
     what = kind.removeprefix("WORKFLOW_").replace("_", " ").lower()
     when = instant(happening.at_ms)
     return f"{when} {symbol} {happening.workflow_id[-12:]}  {what:<15} {' '.join(words)}".rstrip()

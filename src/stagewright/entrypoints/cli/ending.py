@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stagewright.domain.errors import WorkflowFailed
-
 if TYPE_CHECKING:
     from stagewright.ports.views import WorkflowView
 
@@ -13,4 +11,6 @@ if TYPE_CHECKING:
 def raise_unless_completed(view: WorkflowView) -> None:
     """Raise WorkflowFailed for a workflow that ended otherwise than by completing."""
     if view.status != "completed":
-        raise WorkflowFailed(view.workflow_id, view.status, view.reason or "")
+        from stagewright.entrypoints.failure import failure_of
+
+        raise failure_of(view)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stagewright.domain.errors import TimedOut
 from stagewright.domain.workflow import Status
 from stagewright.entrypoints.cli.output import err, out, print_json
-from stagewright.entrypoints.cli.words import instant, mark
+from stagewright.entrypoints.cli.words import instant, mark, stage_status
 from stagewright.entrypoints.cli.workflow_text import summary
 
 if TYPE_CHECKING:
@@ -110,4 +110,5 @@ def _stage_line(stage: Any) -> str:
     rounds = f" round {stage.visit}" if stage.visit > 1 else ""
     attempts = f" attempt {stage.attempt}" if stage.attempt > 1 else ""
     end = f" {stage.outcome}" if stage.status == "ended" else ""
-    return f"{mark(stage.status)} {stage.name}{rounds}{attempts}{end}"
+    symbol = mark(stage_status(stage.status, stage.outcome))
+    return f"{symbol} {stage.name}{rounds}{attempts}{end}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from stagewright.domain.workflow import sentence
 from stagewright.entrypoints.cli.output import arrow, out, pretty_json, print_table, say
 from stagewright.entrypoints.cli.tables import table
 from stagewright.entrypoints.cli.words import ago, duration, instant, shown, stage_status
@@ -57,11 +58,18 @@ def summary(view: WorkflowView, console: Console) -> RenderableType:
     parts: list[RenderableType] = [_head(view), Text(_dates(view), style="dim"), Text()]
     parts.append(_stages(view.stages, console))
     if view.reason:
-        parts += [Text(), Text(f"Ended because: {view.reason}")]
-    parts += [Text(f"  {error.get('type')}: {error.get('message')}") for error in view.errors]
+        parts += [Text(), *_ending(view)]
     if view.waiting:
         parts += [Text(), *waiting_lines(view.waiting)]
     return Group(*parts)
+
+
+def _ending(view: WorkflowView) -> list[RenderableType]:
+    """Return why a workflow ended, and the errors that led to it."""
+    from rich.text import Text
+
+    errors = (f"  {error.get('type')}: {sentence(error)}" for error in view.errors)
+    return [Text(f"Ended because: {view.reason}"), *map(Text, errors)]
 
 
 def _head(view: WorkflowView) -> RenderableType:
@@ -107,7 +115,7 @@ def _row(stage: StageView) -> Sequence[Any]:
         rounds if stage.visit else "",
         str(stage.attempt or ""),
         _took(stage),
-        str(stage.errors[0].get("message", "")) if stage.errors else "",
+        sentence(stage.errors[0]) if stage.errors else "",
     )
 
 
@@ -134,13 +142,9 @@ def waiting_lines(waiting: Sequence[Waiting]) -> list[RenderableType]:
 
 def print_explanation(view: WorkflowView) -> None:
     """Print why a workflow does not move."""
-    from rich.text import Text
-
-    console = out()
-    if not view.waiting:
-        console.print(shown(view.status), Text(view.reason or "nothing holds it"))
-    for line in waiting_lines(view.waiting):
-        console.print(line)
+    ended = [shown(view.status), *(_ending(view) if view.reason else ())]
+    for line in waiting_lines(view.waiting) or ended:
+        out().print(line)
 
 
 def _print_block(title: str, value: Any) -> None:

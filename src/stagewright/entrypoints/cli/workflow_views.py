@@ -99,7 +99,8 @@ def explain(workflow_id: Id, url: Url = None, as_json: AsJson = False) -> None:
 
     view = ask(url, lambda client: client.show(workflow_id))
     if as_json:
-        print_json({"workflow_id": workflow_id, "status": view.status, "waiting": view.waiting})
+        told = ("workflow_id", "status", "waiting", "reason", "errors")
+        print_json({name: getattr(view, name) for name in told})
     else:
         print_explanation(view)
 

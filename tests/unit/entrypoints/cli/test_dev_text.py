@@ -9,7 +9,8 @@ from stagewright.application.agents import agent
 from stagewright.application.loading import Loaded
 from stagewright.domain.builder import Workflow
 from stagewright.domain.errors import LoadError
-from stagewright.entrypoints.cli.dev_text import Told
+from stagewright.entrypoints.activity import Happening
+from stagewright.entrypoints.cli.dev_text import Told, _line
 from stagewright.entrypoints.development import Generation
 from stagewright.entrypoints.hosting import OpenDoor
 from stagewright.entrypoints.settings import Settings
@@ -90,3 +91,30 @@ def test_edits_that_work_and_that_do_not_are_told(capsys: pytest.CaptureFixture[
     assert said.startswith("loaded again\n")
     assert "error: hello.py: no" in said
     assert said.endswith("  the last good load goes on\n")
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        ({"type": "WORKFLOW_CREATED"}, "● w1  created"),
+        ({"type": "STAGE_COMPLETE", "stage": "a", "outcome": "ok"}, "✓ w1  stage complete  a ok"),
+        (
+            {"type": "STAGE_COMPLETE", "stage": "a", "outcome": "invalid"},
+            "! w1  stage complete  a invalid",
+        ),
+        (
+            {"type": "WORKFLOW_FAILED", "stage": "a", "reason": "a ended as invalid"},
+            "✗ w1  failed          a ended as invalid",
+        ),
+        (
+            {"type": "WORKFLOW_FAILED", "stage": "a", "reason": "deadline passed"},
+            "✗ w1  failed          a deadline passed",
+        ),
+        ({"type": "TASK_ASSIGNED", "stage": "a"}, None),
+    ],
+)
+def test_an_event_is_told_in_a_line_without_saying_anything_twice(
+    event: dict[str, str], said: str | None
+) -> None:
+    line = _line(Happening("w1", 0, event))
+    assert line is None if said is None else str(line).endswith(f" {said}")

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from stagewright.ports.views import ReplayReport
+from stagewright.ports.views import ReplayReport, StageView
 from tests.unit.entrypoints.cli.conftest import Cli
 from tests.unit.entrypoints.fakes import ID, FakeControl, view
 
@@ -71,9 +71,11 @@ def test_waiting_prints_the_output_on_standard_output_and_the_way_on_the_other(
 
 
 def test_waiting_for_a_failure_ends_with_code_one(cli: Cli, control: FakeControl) -> None:
-    control.endings = [view(status="failed", reason="no disk")]
+    broken = StageView(name="plan", kind="agent", status="ended", outcome="failed", visit=1)
+    control.endings = [view(status="failed", reason="no disk", stages=[broken])]
     answer = cli("workflow", "start", "release", "--wait")
     assert (answer.code, answer.out) == (1, "")
+    assert "✗ plan failed" in answer.err
     assert "no disk" in answer.err
 
 
@@ -183,8 +185,22 @@ def test_with_json_an_explanation_is_its_reasons(cli: Cli) -> None:
 
 
 def test_a_workflow_that_ended_waits_for_nothing(cli: Cli, control: FakeControl) -> None:
-    control.views[ID] = view(status="completed", waiting=[], reason="completed")
-    assert "✓ completed" in cli("workflow", "explain", ID).out
+    control.views[ID] = view(status="completed", waiting=[])
+    assert cli("workflow", "explain", ID).out == "✓ completed\n"
+
+
+def test_an_explanation_of_a_failure_names_the_field_that_was_wrong(
+    cli: Cli, control: FakeControl
+) -> None:
+    error = {"type": "input_invalid", "path": "a.number", "message": "not a number"}
+    control.views[ID] = view(
+        status="failed", waiting=[], reason="plan ended as invalid", errors=[error]
+    )
+    assert cli("workflow", "explain", ID).out.splitlines() == [
+        "✗ failed",
+        "Ended because: plan ended as invalid",
+        "  input_invalid: a.number: not a number",
+    ]
 
 
 def test_watching_prints_each_change_once_until_the_end(cli: Cli, control: FakeControl) -> None:
