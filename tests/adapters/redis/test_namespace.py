@@ -11,6 +11,7 @@ from stagewright.adapters.redis import open_backend
 from stagewright.adapters.redis.namespace import supported
 from stagewright.domain.errors import ConfigurationError, UsageError
 from stagewright.ports.backend import BackendOptions
+from stagewright.ports.dead_letters import DeadLetter
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.samples import committed, inspected, start, workflow
 from stagewright.testing.servers import RedisServer
@@ -98,3 +99,11 @@ async def test_a_commit_to_a_partition_that_is_not_there_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match="names partition 9; this namespace has 4"):
         await committed(redis.backend, clock, start(workflow(1, 9)))
+
+
+async def test_a_dead_letter_lies_in_the_partition_of_the_step_that_wrote_it(
+    redis: Redises, clock: VirtualClock
+) -> None:
+    letter = DeadLetter("p02-letter", None, "unfit", b"", clock.now_ms())
+    with pytest.raises(UsageError, match="letter_id: p02-letter names another partition"):
+        await committed(redis.backend, clock, start(workflow(1, 1), dead_letters=(letter,)))

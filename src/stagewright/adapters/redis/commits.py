@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from stagewright.adapters.redis.connection import Argument
 from stagewright.adapters.redis.indexes import members
 from stagewright.adapters.redis.letters import pack_letter
-from stagewright.domain.errors import LimitExceeded
+from stagewright.domain.errors import LimitExceeded, UsageError
+from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.task_queue import NewTask
 from stagewright.ports.workflow_store import Commit
 
@@ -43,8 +44,18 @@ def encode(commit: Commit) -> list[Argument]:
     arguments += commit.cleared_timers
     arguments += index
     for letter in commit.dead_letters:
-        arguments += (letter.letter_id, pack_letter(letter))
+        arguments += _letter(letter, commit.workflow_id)
     return arguments
+
+
+def _letter(letter: DeadLetter, workflow_id: str) -> Iterable[Argument]:
+    partition = workflow_id.partition("-")[0]
+    if not letter.letter_id.startswith(f"{partition}-"):
+        raise UsageError(
+            f"letter_id: {letter.letter_id} names another partition than {workflow_id}.",
+            remedy=f"Begin it with {partition}-.",
+        )
+    return letter.letter_id, pack_letter(letter)
 
 
 def _task(task: NewTask) -> Iterable[Argument]:

@@ -59,12 +59,12 @@ class Address:
             "protocol": 2,
             "retry": Retry(NoBackoff(), 0),
             "socket_timeout": None,
-            "socket_connect_timeout": self.timeout_s,
             "client_name": "stagewright",
             "driver_info": None,
             "parser_class": (bounds or Bounds()).parser,
         }
-        return self.connection(**(self.arguments | fixed))
+        patience = {"socket_connect_timeout": self.timeout_s}
+        return self.connection(**(patience | self.arguments | fixed))
 
 
 def public(url: str) -> str:

@@ -40,7 +40,7 @@ end
 local function read_workflow(workflow, args, outputs_at, records_at)
   local fields = {'s', 't', 'p'}
   for at = outputs_at, records_at - 1, 2 do fields[#fields + 1] = args[at] end
-  return redis.call('HMGET', workflow, unpack(fields))
+  return fetch(workflow, fields)
 end
 
 -- Returns the commits' sections, the workflows as stored, and the records of all tasks named.
