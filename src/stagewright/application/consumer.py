@@ -90,7 +90,8 @@ class Consumer:
             self._clock.now_ms(),
             MAX_ENVELOPE_BYTES,
         )
-        await self._notice(received)
+        if await self._notice(received):
+            return  # what was received lies behind positions from before the loss
         try:
             await self._apply(received)
         except StagewrightError:
@@ -124,11 +125,14 @@ class Consumer:
     async def _apply_carefully(self, item: Work) -> None:
         """One on its own, so that what crashes its process does not blame its neighbours."""
         drain = self._drains[partition_of(item.workflow_id)]
-        what = item.inbox.position if item.inbox is not None else item.cause
-        if await drain.tries(what) > TRIES:
-            await self._processor.quarantine(item, CRASHED)
-        else:
+        timer = f"{item.workflow_id} {item.cause}"
+        tries = await drain.tries(timer if item.inbox is None else item.inbox.position)
+        if tries <= TRIES:
             await self._processor.process([item])
+        elif tries == TRIES + 1:
+            await self._processor.quarantine(item, CRASHED)
+        else:  # even that crashed
+            await self._processor.drop([item], CRASHED)
 
     def _advance(self, received: Received) -> None:
         for message in received.messages:
@@ -150,13 +154,15 @@ class Consumer:
                 self._drains.pop(partition, None)
                 await drain.end()
 
-    async def _notice(self, received: Received) -> None:
-        """Report what partitions lost; trust nothing in memory after that."""
+    async def _notice(self, received: Received) -> bool:
+        """Report what partitions lost, read them anew, and trust nothing in memory after that."""
         losses = self._marks.losses(received.marks)
         for partition, loss in losses.items():
             log.error("loss_noticed", loss=loss)
             now_ms = self._clock.now_ms()
             await self._backend.kv.set(f"loss:{now_ms}:{partition}", loss.encode(), None, now_ms)
+            self._positions[partition] = ""  # what was consumed may be back, behind where we read
         if losses:
             self._lives.clear()
             await self._lost()
+        return bool(losses)
