@@ -21,6 +21,7 @@ from stagewright.application.runner import AgentRunner
 from stagewright.application.runner_heartbeat_thread import HeartbeatBackend
 from stagewright.domain.errors import ConfigurationError, OwnedElsewhere
 from stagewright.entrypoints.addresses import MEMORY, SQLITE, scheme_of
+from stagewright.entrypoints.collector import relax_collector
 from stagewright.entrypoints.container import Container, opened
 from stagewright.entrypoints.settings import Settings
 from stagewright.ports.control import RegisterRequest
@@ -205,6 +206,7 @@ async def stopped_by_signal() -> str:
 
 def run_process(main: Callable[[], Any]) -> None:
     """Run a process's main coroutine on the fastest loop there is."""
+    relax_collector()
     anyio.run(main, backend_options={"use_uvloop": True})
 
 
