@@ -10,9 +10,9 @@ import jsonschema_rs
 import orjson
 
 from stagewright.domain.checks import check
-from stagewright.domain.contracts import Contract, satisfies, version_key
+from stagewright.domain.contracts import Contract, version_key
 from stagewright.domain.definition import AgentStage, ContractRef, Definition
-from stagewright.domain.errors import Conflict, DefinitionError, NotFound, ValidationFailed
+from stagewright.domain.errors import Conflict, DefinitionError, NotFound
 from stagewright.domain.plan import Plan
 from stagewright.domain.workflow import Problem
 from stagewright.ports.registry import Entry, IRegistry
@@ -122,16 +122,27 @@ class Catalog:
             await self.register_contract(contract)
         definition = _embed(definition, by_name)
         entry = await self._put(definition)
-        if entry.hash != definition.content_hash and development:
-            edit = f"{definition.version}+dev.{definition.content_hash[:8]}"
-            definition = definition.model_copy(update={"version": edit})
-            entry = await self._put(definition)
+        if development:
+            definition, entry = await self._edited(definition, entry)
         if entry.hash != definition.content_hash:
             raise Conflict(
                 f"{definition.name}@{definition.version} is registered with other content",
                 remedy="Raise the version.",
             )
         return entry
+
+    async def _edited(self, definition: Definition, entry: Entry) -> tuple[Definition, Entry]:
+        """Store other content as an edit of its version; earlier edits make way for this one."""
+        edits = f"{definition.version}+dev."
+        if entry.hash != definition.content_hash:
+            version = f"{edits}{definition.content_hash[:8]}"
+            definition = definition.model_copy(update={"version": version})
+            entry = await self._put(definition)
+        for other in await self._registry.list("definition"):
+            is_edit = other.name == entry.name and other.version.startswith(edits)
+            if is_edit and other.version != entry.version and not other.retired:
+                await self._registry.retire("definition", other.name, other.version)
+        return definition, entry
 
     async def _put(self, definition: Definition) -> Entry:
         return await self._registry.put_if_absent(
@@ -157,18 +168,12 @@ class Catalog:
 
 
 def _embed(definition: Definition, contracts: Mapping[str, Contract]) -> Definition:
-    """Resolve each agent requirement to the contract it was checked against."""
+    """Name for each agent the contract that its stages were checked against."""
     refs = dict(definition.contracts)
     for stage in definition.every_stage():
         if not isinstance(stage, AgentStage):
             continue
         name = stage.agent.partition("@")[0]
-        contract = contracts.get(name)
-        if contract is None:
-            continue
-        if not satisfies(stage.agent, contract.version):
-            raise ValidationFailed(
-                f"stage {stage.name} needs {stage.agent}; the agent given is {contract.version}"
-            )
-        refs[name] = contract.ref
+        if name in contracts:
+            refs[name] = contracts[name].ref
     return definition.model_copy(update={"contracts": refs})

@@ -10,6 +10,7 @@ from typing import Any
 from stagewright.domain.commands import GROUP
 from stagewright.domain.plan import Plan
 from stagewright.domain.workflow import (
+    QUARANTINED,
     ApprovalWait,
     GroupWait,
     HeldWait,
@@ -228,10 +229,14 @@ def _held(state: WorkflowState, _scene: Scene, stage: str, wait: HeldWait) -> Wa
         wait,
         "held",
         "people",
-        f"held because it ended as {wait.outcome}: {wait.reason}",
+        f"{_why_held(wait.outcome)}: {wait.reason}",
         remedy=f"stagewright workflow retry {state.workflow_id} --stage {stage}",
         detail={"outcome": wait.outcome},
     )
+
+
+def _why_held(outcome: str) -> str:
+    return outcome if outcome == QUARANTINED else f"held because it ended as {outcome}"
 
 
 _EXPLAIN: dict[type[Any], Callable[[WorkflowState, Scene, str, Any], Waiting]] = {

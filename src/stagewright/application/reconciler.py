@@ -1,18 +1,17 @@
 """Compares what waiting workflows should have in flight with what is, and re-emits what is missing.
 
 Nothing is emitted blindly: the repair names the step it rests on, and a task whose record exists is
-left as it is.
+left as it is. A timer counts as missing when it should have fired a while ago.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import structlog
 
 from stagewright.application.live import Live, LiveWorkflows
-from stagewright.application.stepper import new_task, supply
-from stagewright.domain.effects import in_flight
+from stagewright.application.stepper import OutputTooBig, new_task, supply
 from stagewright.domain.outputs import OutputMissing
 from stagewright.domain.snapshot import encode_state
 from stagewright.domain.workflow import TaskWait
@@ -87,18 +86,11 @@ class Reconciler:
         if not workflow_ids:
             return 0
         records = await self._backend.tasks.inspect(workflow_ids)
-        doubtful = {
-            id_: {record.task_id for record in found}
-            for id_, found in zip(workflow_ids, records, strict=True)
-        }
+        present = {record.task_id for found in records for record in found}
         for id_ in workflow_ids:
             self._lives.drop(id_)
         lives = await self._lives.get(workflow_ids)
-        commits = []
-        for id_, live in lives.items():
-            commit = await self._missing(live, doubtful[id_])
-            if commit is not None:
-                commits.append(commit)
+        commits = [c for live in lives.values() if (c := await self._repair(live, present))]
         if not commits:
             return 0
         verdicts = await self._backend.store.commit(commits, self._clock.now_ms())
@@ -106,21 +98,29 @@ class Reconciler:
         log.warning("reconciled", workflows=done, ids=[c.workflow_id for c in commits][:10])
         return done
 
-    async def _missing(self, live: Live, present: set[str]) -> Commit | None:
-        """Return the repair of one workflow; timers are set again, which changes nothing if set."""
-        wanted = in_flight(live.state)
+    async def _repair(self, live: Live, present: set[str]) -> Commit | None:
+        """Return the repair of one workflow, None when nothing is missing or it cannot be made."""
+        state, wanted = live.state, live.flight
         missing = [id_ for id_ in wanted.tasks if id_ not in present]
-        if not missing:
+        if not missing and not self._overdue(wanted.timers):
+            return None
+        try:
+            tasks = [await self._task(live, id_, wanted.tasks[id_]) for id_ in missing]
+        except OutputTooBig as error:
+            log.warning("not_reconciled", workflow_id=state.workflow_id, error=str(error))
             return None
         return Commit(
-            workflow_id=live.state.workflow_id,
-            expected_step_id=live.state.step_id,
-            step_id=live.state.step_id,
-            snapshot=encode_state(live.state),
-            new_tasks=tuple([await self._task(live, id_, wanted.tasks[id_]) for id_ in missing]),
-            timers=wanted.timers,
-            suspended=live.state.paused is not None,
+            workflow_id=state.workflow_id,
+            expected_step_id=state.step_id,
+            step_id=state.step_id,
+            snapshot=encode_state(state),
+            new_tasks=tuple(tasks),
+            timers=wanted.timers,  # set again, which changes nothing for those that are set
+            suspended=state.paused is not None,
         )
+
+    def _overdue(self, timers: Mapping[str, int]) -> bool:
+        return any(at_ms < self._clock.now_ms() - QUIET_MS for at_ms in timers.values())
 
     async def _task(self, live: Live, task_id: str, wait: TaskWait) -> NewTask:
         while True:

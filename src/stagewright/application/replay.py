@@ -40,7 +40,12 @@ async def replay_report(backend: Backend, workflow_id: str) -> ReplayReport:
         count += 1
         if step.n != count and not difference:
             difference = f"step {step.n} stands at place {count}"
-        state = apply_step(workflow_id, state, step)
+        try:
+            state = apply_step(workflow_id, state, step)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            # What was logged does not fit what was logged before it: the fold ends here.
+            difference = f"step {step.n} cannot be applied: {type(error).__name__}: {error}"
+            break
     folded = b"" if state is None else encode_state(state)
     if folded != stored.snapshot and not difference:
         difference = _first_difference(folded, stored.snapshot)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import structlog
 
-from stagewright.domain.snapshot import decode_state
+from stagewright.domain.snapshot import SnapshotUnreadable, decode_state
 from stagewright.ports.backend import Backend
 from stagewright.ports.system import IClock
-from stagewright.ports.workflow_store import Query, Tombstone
+from stagewright.ports.workflow_store import Query, Stored, Tombstone
 
 log = structlog.get_logger(__name__)
 
@@ -30,31 +30,38 @@ class Retention:
         """Forget the finished workflows of a partition whose time is over; return how many."""
         forgotten = 0
         for status in ("completed", "failed", "cancelled"):
-            while (gone := await self._page(partition, status)) > 0:
-                forgotten += gone
+            forgotten += await self._sweep(partition, status)
         if forgotten:
             log.info("forgotten", partition=partition, workflows=forgotten)
         return forgotten
 
-    async def _page(self, partition: int, status: str) -> int:
+    async def _sweep(self, partition: int, status: str) -> int:
+        gone, cursor = 0, None
         now_ms = self._clock.now_ms()
-        page = await self._backend.store.query(
-            Query(
-                status=status,
-                partition=partition,
-                updated_before_ms=now_ms - round(self._retention_s * _MS),
-                oldest_first=True,
-                limit=PAGE,
+        while True:  # a page may hold no rows and still have a cursor
+            page = await self._backend.store.query(
+                Query(
+                    status=status,
+                    partition=partition,
+                    updated_before_ms=now_ms - round(self._retention_s * _MS),
+                    oldest_first=True,
+                    cursor=cursor,
+                    limit=PAGE,
+                )
             )
-        )
-        gone = 0
-        for row in page.rows:
+            for row in page.rows:
+                gone += await self._forget(row, now_ms)
+            cursor = page.cursor
+            if cursor is None:
+                return gone
+
+    async def _forget(self, row: Stored, now_ms: int) -> bool:
+        try:
             state = decode_state(row.snapshot)
-            tombstone = Tombstone(
-                row.workflow_id,
-                state.status.value,
-                state.body_hash,
-                now_ms + round(self._tombstone_s * _MS),
-            )
-            gone += await self._backend.store.forget(row.workflow_id, row.step_id, tombstone)
-        return gone
+        except SnapshotUnreadable as error:
+            log.warning("not_forgotten", workflow_id=row.workflow_id, error=str(error))
+            return False
+        expires_at_ms = now_ms + round(self._tombstone_s * _MS)
+        status, body_hash = state.status.value, state.body_hash
+        tombstone = Tombstone(row.workflow_id, status, body_hash, expires_at_ms)
+        return await self._backend.store.forget(row.workflow_id, row.step_id, tombstone)
