@@ -71,9 +71,7 @@ def _spell(value: Any) -> Any:
         return memo
     cls = type(value)
     defaults, tag = _shapes.get(cls) or _shape(cls)
-    body = {
-        name: v for name, v in held.items() if (d := defaults[name]) is not v and v != d
-    }
+    body = {name: v for name, v in held.items() if (d := defaults[name]) is not v and v != d}
     body.update(tag)
     if cls not in _kept:
         return body
