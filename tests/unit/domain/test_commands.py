@@ -467,6 +467,31 @@ def test_groups_and_what_is_held_already_cannot_be_quarantined() -> None:
     assert refused(flow, "not_awaited") == "a has nothing in flight"
 
 
+def test_the_very_result_that_a_stage_is_quarantined_on_still_counts() -> None:
+    flow = started(agent("build"), agent("check"))
+    task = flow.task("build")
+    flow.hold("build")
+    flow.tell(m.Result(task._replace(attempt=2), True))
+    assert flow.events() == []
+    flow.tell(m.Result(task, True, b'{"n":1}'))
+    assert flow.output("build") == {"n": 1}
+    assert flow.active == ("check",)
+
+
+def test_a_lost_lease_of_a_quarantined_task_changes_nothing() -> None:
+    flow = started(agent("build"))
+    task = flow.task("build")
+    flow.hold("build")
+    assert flow.tell(m.TaskExpired(task, timed_out=True)).events == ()
+
+
+def test_quarantine_is_never_too_old() -> None:
+    flow = started(agent("build"))
+    _many(flow, COMMANDS_KEPT)
+    flow.tell(m.HoldStage("0" * 32, "build", "it crashed"))
+    assert flow.answer.ok
+
+
 def test_a_group_goes_on_once_the_quarantined_branch_does() -> None:
     flow = started(parallel("fan", [agent("a")], [agent("b")]), agent("after"))
     flow.hold("a")
