@@ -57,8 +57,8 @@ def pytest(name: str, *arguments: str) -> Command:
 
 
 def parallel(*arguments: str) -> Command:
-    """Return pytest options for two workers; tests marked with one `xdist_group` share one."""
-    return ("-n", "2", "--dist", "loadgroup", *arguments)
+    """Return pytest options for two workers; the tests of a module or class share one."""
+    return ("-n", "2", "--dist", "loadscope", *arguments)
 
 
 def covered(*arguments: str) -> Command:

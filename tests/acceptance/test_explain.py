@@ -13,8 +13,6 @@ import pytest
 from stagewright.sync import Stagewright
 from tests.processes import Member, Place, until
 
-pytestmark = pytest.mark.xdist_group("explain")
-
 MOMENTS = str(Path(__file__).with_name("moments.py"))
 AT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 

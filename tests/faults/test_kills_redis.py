@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import anyio
-import pytest
 
 from stagewright import Stagewright
 from stagewright.application.loading import load
@@ -86,7 +85,6 @@ async def wait_for_all(url: str, workflows: int) -> None:
                 await anyio.sleep(0.2)
 
 
-@pytest.mark.xdist_group("kills")
 async def test_nothing_is_lost_or_done_twice_when_any_process_is_killed(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     sys.stdout.write(f"replay with KILL_SEED={SEED}\n")

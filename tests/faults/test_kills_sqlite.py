@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import anyio
-import pytest
 
 from stagewright.entrypoints.container import opened
 from stagewright.entrypoints.settings import Settings
@@ -26,7 +25,6 @@ async def wait_for_all(submitter: Submitter) -> None:
             await anyio.sleep(0.3)
 
 
-@pytest.mark.xdist_group("kills")
 async def test_nothing_is_lost_or_done_twice_when_the_owner_is_killed(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     sys.stdout.write(f"replay with KILL_SEED={SEED}\n")

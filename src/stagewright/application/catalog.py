@@ -104,7 +104,12 @@ class Catalog:
         if not version and named:
             newest = max(named, key=lambda e: (version_key(e.version), e.registered_at_ms))
             return newest.hash
-        raise NotFound("definition", reference, known=sorted({e.name for e in entries}))
+        raise NotFound(
+            "definition",
+            reference,
+            known={entry.name for entry in entries},
+            remedy="Register it with `stagewright definition register`, or run `stagewright dev`.",
+        )
 
     async def register(
         self, definition: Definition, contracts: Sequence[Contract], *, development: bool = False

@@ -21,13 +21,11 @@ _REFUSALS = {
 }
 _REMEDIES = {
     "conflict": "Use another key, or send the body that was sent first.",
-    "stale": "See what is to be decided now: `stagewright workflow explain`.",
-    "not_awaited": "See what it waits for: `stagewright workflow explain`.",
-    "not_held": "See what it waits for: `stagewright workflow explain`.",
     "invalid": "Correct the fields named.",
     "full": "Send the signal again once some are taken.",
+    "not_allowed": "Let one of them decide, or name the group that the decision is made for.",
 }
-"""What to do about a refusal, by its code; the others leave nothing to do."""
+"""What to do about a refusal, by its code; the others are explained by the workflow's state."""
 
 
 def answer_of(answer: Answer | None, workflow_id: str) -> Answer:
@@ -39,7 +37,8 @@ def answer_of(answer: Answer | None, workflow_id: str) -> Answer:
     if answer.code == "not_found":
         raise WorkflowNotFound(workflow_id)
     detail = f"Workflow {workflow_id}: {answer.detail}."
-    raise _REFUSALS.get(answer.code, Refused)(detail, remedy=_REMEDIES.get(answer.code, ""))
+    remedy = _REMEDIES.get(answer.code, f"See `stagewright workflow explain {workflow_id}`.")
+    raise _REFUSALS.get(answer.code, Refused)(detail, remedy=remedy)
 
 
 def approval_of(state: WorkflowState) -> str:
