@@ -115,9 +115,9 @@ class RedisServer:
             self._directory = None
 
     def info(self) -> dict[str, str]:
-        """Return what the server says of itself (`INFO server`); OSError when it does not."""
+        """Return what the server says of itself; OSError when it does not."""
         with socket.create_connection((_HOST, self.port), timeout=2.0) as connection:
-            connection.sendall(b"INFO server\r\n")
+            connection.sendall(b"INFO server persistence\r\n")
             with connection.makefile("rb") as reply:
                 head = reply.readline()
                 if not head.startswith(b"$"):
@@ -156,10 +156,12 @@ class RedisServer:
             except (OSError, ValueError):  # not yet listening, or loading its data
                 time.sleep(_POLL_S)
                 continue
-            if int(info["process_id"]) == self.pid:
+            if int(info["process_id"]) != self.pid:
+                break
+            if info["loading"] == "0":
                 self.run_id = info["run_id"]
                 return
-            break
+            time.sleep(_POLL_S)  # it answers questions about itself while it loads its data
         raise Unreachable("redis-server", self._why(), remedy="Mend what its log names.")
 
     def _why(self) -> str:
