@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from stagewright.adapters.redis import open_backend
+import asyncio
+
+import pytest
+
+from stagewright.adapters.redis import listeners, open_backend
 from stagewright.adapters.redis.keys import partition_count
+from stagewright.domain.errors import CursorExpired
+from stagewright.ports.message_bus import Topic
 from stagewright.testing.clock import VirtualClock
+from stagewright.testing.contracts.harness import at_once
 from stagewright.testing.contracts.samples import (
     claim,
     committed,
+    published,
     queued,
     received,
     start,
@@ -67,3 +75,29 @@ async def test_keys_that_were_all_deleted_leave_the_number_of_partitions_as_it_w
     assert await redis.plain.get(partition_count(redis.options.namespace)) == b"4"
     async with open_backend(redis.url, redis.options, clock) as again:
         assert again.partitions == 4
+
+
+async def test_entries_kept_long_enough_are_gone_for_readers_before_anyone_trims_them(
+    redis: Redises, clock: VirtualClock
+) -> None:
+    _, begun = await redis.backend.bus.replay(None, 10)
+    await committed(redis.backend, clock, start(ONE))
+    clock.set_ms(clock.now_ms() + round(redis.options.feed_retention_s * 1000) + 1)
+    entries, _ = await redis.backend.bus.replay(None, 10)
+    assert list(entries) == []
+    with pytest.raises(CursorExpired):
+        await redis.backend.bus.replay(begun, 10)
+
+
+async def test_a_silent_line_is_asked_whether_it_is_there_and_stays_in_use(
+    redis: Redises, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listeners, "SILENCE_S", 0.01)
+    pings = await redis.calls_of("ping")
+    async with redis.backend.bus.subscribe(Topic.WAKE) as listener:
+        async with asyncio.timeout(10):
+            while await redis.calls_of("ping") < pings + 3:  # noqa: ASYNC110  # the server's count
+                await asyncio.sleep(0.01)
+        await published(redis.backend, clock, ONE, b"news")
+        assert (await at_once(anext(listener))).body == b"inbox"
+    assert len(await redis.plain.client_list()) <= 1 + 3
