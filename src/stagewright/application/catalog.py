@@ -21,6 +21,10 @@ from stagewright.ports.system import IClock
 VIOLATIONS_LIMIT = 20
 
 
+NEWEST_FOR_S = 1.0
+"""How long a name keeps its newest version without asking: starts come by the thousand."""
+
+
 class Checker:
     """A compiled JSON Schema."""
 
@@ -58,6 +62,8 @@ class Catalog:
         self._clock = clock
         self._compiled: dict[str, Compiled] = {}
         self._checkers: dict[str, Checker] = {}
+        self._resolved: dict[str, tuple[str, float]] = {}
+        """By reference: a hash, and until when it is believed to be the newest."""
 
     def known(self, hash_: str) -> Compiled | None:
         """Return a definition compiled before."""
@@ -94,7 +100,18 @@ class Catalog:
         return self._checkers[contract.hash]
 
     async def resolve(self, reference: str) -> str:
-        """Return the hash of `NAME` (its newest version), `NAME@VERSION` or a hash; NotFound."""
+        """Return the hash of `NAME` (its newest version), `NAME@VERSION` or a hash; NotFound.
+
+        What another process registered or retired is noticed within a second.
+        """
+        now_s = self._clock.monotonic_s()
+        known = self._resolved.get(reference)
+        if known is None or known[1] <= now_s:
+            known = (await self._find(reference), now_s + NEWEST_FOR_S)
+            self._resolved[reference] = known
+        return known[0]
+
+    async def _find(self, reference: str) -> str:
         name, _, version = reference.partition("@")
         entries = [e for e in await self._registry.list("definition") if not e.retired]
         for entry in entries:
@@ -150,6 +167,7 @@ class Catalog:
         return definition, entry
 
     async def _put(self, definition: Definition) -> Entry:
+        self._resolved.clear()
         return await self._registry.put_if_absent(
             "definition",
             definition.name,
