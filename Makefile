@@ -7,8 +7,7 @@ SHELL := /usr/bin/env bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-URL ?= sqlite:///build/bench.db
-WORKFLOWS ?= 500
+WORKFLOWS ?= 2000
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,9 +29,9 @@ test: $(READY) ## Run all checks, tier by tier
 lint: $(READY) ## Run the checks that need no test: style, types, layers
 	@$(BIN)/python tools/run_tiers.py lint
 
-bench: $(READY) ## Measure stages per second (URL=..., WORKFLOWS=...)
-	@mkdir -p build
-	@$(BIN)/stagewright bench --url '$(URL)' --workflows $(WORKFLOWS)
+bench: $(READY) ## Measure stages per second on SQLite and Redis (WORKFLOWS=...)
+	@tools/need.sh redis-server redis-server --version
+	@$(BIN)/python tools/bench_here.py $(WORKFLOWS)
 
 pins: $(READY) ## Resolve requirements*.txt again from pyproject.toml (UPGRADE=1 takes newer versions)
 	@$(BIN)/python -m pip install --quiet 'uv>=0.13'

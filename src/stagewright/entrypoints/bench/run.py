@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import anyio
 
@@ -59,10 +59,6 @@ class BenchReport:
     workflows: int
     replayed: int
     """Workflows of the sample whose log gave their snapshot byte for byte: all of them."""
-
-    def to_json(self) -> dict[str, object]:
-        """The report as one JSON object."""
-        return asdict(self)
 
 
 class BenchFailed(StagewrightError):
