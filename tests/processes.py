@@ -66,6 +66,8 @@ class Member:
         self.name = name
         self.announced: Any = None
         """What it said when it got ready."""
+        self.code: int | None = None
+        """The exit code of its last life."""
         self._command = [str(STAGEWRIGHT), *arguments, "--json"]
         self._env = {**_clean(), **env}
         self._folder = folder
@@ -114,24 +116,35 @@ class Member:
         self.announced = orjson.loads(line)
         return self
 
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM; `ended` then waits for the end."""
+        if self._process is not None:
+            self._process.terminate()
+
     def kill(self) -> None:
         """End it as a power cut would."""
         self._end(signal.SIGKILL)
 
-    def stop(self) -> None:
-        """Ask it to stop, and wait."""
+    def stop(self) -> int | None:
+        """Ask it to stop, and wait; returns its exit code."""
         self._end(signal.SIGTERM)
+        return self.code
 
-    def _end(self, how: signal.Signals) -> None:
+    def ended(self) -> int | None:
+        """Wait until it ends by itself; returns its exit code."""
+        self._end(None)
+        return self.code
+
+    def _end(self, how: signal.Signals | None) -> None:
         if self._process is None:
             return
-        if self._process.poll() is None:
+        if how is not None and self._process.poll() is None:
             self._process.send_signal(how)
         try:
-            self._process.wait(30)
+            self.code = self._process.wait(30)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            self.code = self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
         if self._log is not None:
