@@ -9,7 +9,7 @@ import orjson
 
 from stagewright.application.catalog import Catalog
 from stagewright.application.explain import Scene, explain, live_agents
-from stagewright.application.live import Live, LiveWorkflows
+from stagewright.application.live import Live, load_one
 from stagewright.application.ownership import ORCHESTRATORS, owners
 from stagewright.domain.effects import waiting_kinds
 from stagewright.domain.errors import StagewrightError, WorkflowNotFound
@@ -54,15 +54,10 @@ class Queries:
         return _view(live).model_copy(update={"waiting": waiting})
 
     async def _live(self, workflow_id: str) -> Live:
-        try:
-            known = partition_of(workflow_id) < self._backend.partitions
-        except ValueError:
-            known = False
-        lives = LiveWorkflows(self._backend.store, self._catalog)
-        found = await lives.get([workflow_id]) if known else {}
-        if workflow_id not in found:
+        live = await load_one(self._backend, self._catalog, workflow_id)
+        if live is None:
             raise WorkflowNotFound(workflow_id)
-        return found[workflow_id]
+        return live
 
     async def _scene(self, live: Live) -> Scene:
         (records,) = await self._backend.tasks.inspect([live.state.workflow_id])
