@@ -127,8 +127,8 @@ class IMessageBus(Protocol):
     ) -> AbstractAsyncContextManager[AsyncIterator[Message]]:
         """Listen to an ephemeral topic (of one workflow only when named), from entering on.
 
-        WAKE messages of commits carry the lane as body; of inboxes b"inbox". A listener that does
-        not keep up loses the oldest messages, never memory. Raise UsageError for a durable topic.
+        WAKE messages of commits carry the lane as body. A listener that does not keep up loses the
+        oldest messages, never memory. Raise UsageError for a durable topic.
         """
         ...
 

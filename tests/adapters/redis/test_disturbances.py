@@ -9,13 +9,12 @@ import pytest
 from stagewright.adapters.redis import listeners, open_backend
 from stagewright.adapters.redis.keys import partition_count
 from stagewright.domain.errors import CursorExpired
-from stagewright.ports.message_bus import Topic
+from stagewright.ports.message_bus import Message, Topic
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.harness import at_once
 from stagewright.testing.contracts.samples import (
     claim,
     committed,
-    published,
     queued,
     received,
     start,
@@ -98,6 +97,6 @@ async def test_a_silent_line_is_asked_whether_it_is_there_and_stays_in_use(
         async with asyncio.timeout(10):
             while await redis.calls_of("ping") < pings + 3:  # noqa: ASYNC110  # the server's count
                 await asyncio.sleep(0.01)
-        await published(redis.backend, clock, ONE, b"news")
-        assert (await at_once(anext(listener))).body == b"inbox"
+        await redis.backend.bus.publish(Topic.WAKE, [Message(ONE, b"a@1.0")], clock.now_ms())
+        assert (await at_once(anext(listener))).body == b"a@1.0"
     assert len(await redis.plain.client_list()) <= 1 + 3

@@ -166,7 +166,6 @@ class Namespace:
         partition = self.partition_of(workflow_id)
         partition.inbox.append(self.arrival(), workflow_id, body)
         partition.readers.wake()
-        self.listeners.tell(Topic.WAKE, Message(workflow_id, b"inbox"))
 
     def feed(
         self, workflow_id: str, kind: Literal["step", "note"], body: bytes, now_ms: int

@@ -41,14 +41,10 @@ class RedisMessageBus:
             await self._functions.run(by_topic[topic](messages, now_ms))
 
     def _to_inboxes(self, messages: Sequence[Message], _: int) -> list[Command]:
-        commands: list[Command] = []
-        heard: dict[str, str] = {}
-        for message in messages:
-            part = self._keys.of(message.workflow_id)
-            commands.append(("XADD", part.inbox, "*", message.workflow_id, message.body))
-            heard[part.wake] = message.workflow_id
-        return commands + [
-            ("PUBLISH", channel, f"- {workflow_id} inbox") for channel, workflow_id in heard.items()
+        return [
+            ("XADD", self._keys.of(id_).inbox, "*", id_, message.body)
+            for message in messages
+            for id_ in (message.workflow_id,)
         ]
 
     def _notes(self, messages: Sequence[Message], now_ms: int) -> list[Command]:

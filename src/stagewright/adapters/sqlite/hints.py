@@ -16,7 +16,6 @@ from stagewright.ports.message_bus import Message, Topic
 from stagewright.ports.system import IClock
 
 LISTENER_KEEPS = 1_000
-INBOX_HINT = b"inbox"
 
 
 @dataclass(eq=False, slots=True)
@@ -124,12 +123,11 @@ class Hints:
         self.feed_readers = Waiters()
         self._listeners: dict[Topic, set[Listener]] = {Topic.DELTAS: set(), Topic.WAKE: set()}
 
-    def inbox_grew(self, partition: int, position: int, workflow_ids: Iterable[str]) -> None:
+    def inbox_grew(self, partition: int, position: int) -> None:
         """Messages were put into an inbox, the last at this position."""
         known = self.partitions[partition]
         known.last_position = max(known.last_position, position)
         known.readers.wake()
-        self._tell_all((id_, INBOX_HINT) for id_ in workflow_ids)
 
     def lanes_grew(self, tasks: Iterable[tuple[str, str]]) -> None:
         """Tasks were put into lanes: workflow ids with lanes."""

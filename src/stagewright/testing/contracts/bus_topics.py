@@ -11,14 +11,11 @@ from stagewright.domain import ids
 from stagewright.domain.errors import StagewrightError
 from stagewright.ports.backend import Backend
 from stagewright.ports.message_bus import Message, Topic
-from stagewright.ports.task_queue import Completion
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.harness import at_once
 from stagewright.testing.contracts.samples import (
-    claimed_one,
     committed,
     inbox,
-    published,
     queued,
     start,
     task,
@@ -134,21 +131,6 @@ class TopicContract:
         async with backend.bus.subscribe(Topic.WAKE) as listener:
             await committed(backend, clock, then(paused, suspended=False))
             assert (1, b"test@1.0") in await hints(listener, b"test@1.0")
-
-    async def test_a_message_in_an_inbox_gives_a_hint(
-        self, backend: Backend, clock: VirtualClock
-    ) -> None:
-        async with backend.bus.subscribe(Topic.WAKE) as listener:
-            await published(backend, clock, TWO, b"news")
-            assert await hints(listener, b"inbox") == [(3, b"inbox")]
-
-    async def test_a_result_gives_a_hint(self, backend: Backend, clock: VirtualClock) -> None:
-        await queued(backend, clock, task(ONE))
-        claimed = await claimed_one(backend, clock)
-        async with backend.bus.subscribe(Topic.WAKE) as listener:
-            result = Completion(claimed.task_id, claimed.token, b"result")
-            await backend.tasks.complete([result], None, clock.now_ms())
-            assert await hints(listener, b"inbox") == [(1, b"inbox")]
 
     async def test_whoever_knows_of_work_may_give_a_hint(
         self, backend: Backend, clock: VirtualClock

@@ -6,7 +6,7 @@
 -- Answer: 0 or 1 per completion, whether it was accepted; then as for claim
 
 local function publish_results(keys, args, count)
-  local marks, tasks, _, leases, inbox = unpack(keys)
+  local _, tasks, _, leases, inbox = unpack(keys)
   local named, accepted, records, ended = {}, {}, {}, {}
   for number = 1, count do named[number] = args[3 * number - 1] end
   for number, packed in ipairs(fetch(tasks, named)) do
@@ -24,7 +24,6 @@ local function publish_results(keys, args, count)
   end
   each('HSET', tasks, records)
   each('ZREM', leases, ended)
-  if #ended > 0 then tell(marks, '- ' .. workflow_of(ended[1]) .. ' inbox') end
   return accepted
 end
 

@@ -22,7 +22,7 @@ local function member_of(packed, task)
   return queue_member(lane, priority, place, task), lane, priority
 end
 
--- Hints are told on the partition's channel: priority (- for none), workflow, and lane or `inbox`.
+-- Hints are told on the partition's channel: priority (- for none), workflow, and lane.
 local function tell(marks, hint)
   redis.call('PUBLISH', string.sub(marks, 1, -6) .. 'wake', hint)
 end
