@@ -113,16 +113,8 @@ class World:
         return done.accepted[0]
 
     def envelope(self, task: ClaimedTask, value: Any = None, **fields: Any) -> bytes:
-        given: dict[str, Any] = {
-            "envelope_id": self.ids.uuid7(),
-            "source": "worker-1",
-            "time": rfc3339(self.clock.now_ms()),
-            "task": TaskId.parse(task.task_id),
-            "token": task.token,
-            "status": "success",
-            "value": value,
-        }
-        return encode_result(StageResult(**(given | fields)))
+        given = {"envelope_id": self.ids.uuid7(), "time": rfc3339(self.clock.now_ms())}
+        return envelope(task, value, **(given | fields))
 
     async def done(self, name: str, value: Any = None, **fields: Any) -> ClaimedTask:
         """Let an agent do its one task; the result lies in the inbox."""
@@ -221,6 +213,20 @@ async def running(*orchestrators: Orchestrator) -> AsyncIterator[list[asyncio.Ta
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def envelope(task: ClaimedTask, value: Any = None, **fields: Any) -> bytes:
+    """A result of a claimed task."""
+    given: dict[str, Any] = {
+        "envelope_id": "0" * 32,
+        "source": "worker-1",
+        "time": rfc3339(0),
+        "task": TaskId.parse(task.task_id),
+        "token": task.token,
+        "status": "success",
+        "value": value,
+    }
+    return encode_result(StageResult(**(given | fields)))
 
 
 def dumps(value: Any) -> bytes:
