@@ -11,13 +11,14 @@ from stagewright.application.fold import Fold, fold
 from stagewright.application.inbox import Refusal, Work
 from stagewright.application.live import Live, LiveWorkflows
 from stagewright.application.stepper import OutputTooBig, Stepper, supply
+from stagewright.application.withdrawal import tell_agents
 from stagewright.domain.errors import Conflict
 from stagewright.domain.messages import HoldStage
 from stagewright.domain.outputs import OutputMissing
 from stagewright.ports.backend import Backend
 from stagewright.ports.message_bus import InboxMessage
 from stagewright.ports.system import IClock, IIdentifiers, IRandom
-from stagewright.ports.workflow_store import Verdict
+from stagewright.ports.workflow_store import Commit, Verdict
 
 log = structlog.get_logger(__name__)
 
@@ -147,10 +148,12 @@ class BatchProcessor:
         verdicts: Iterable[Verdict],
     ) -> list[Work]:
         again: list[Work] = []
+        committed: list[Commit] = []
         for stepper, verdict in zip(steppers, verdicts, strict=True):
             items = groups[stepper.workflow_id]
             if verdict is Verdict.COMMITTED:
                 self._lives.keep(stepper.live())
+                committed.append(stepper.commit())
                 continue
             self._lives.drop(stepper.workflow_id)
             if verdict is Verdict.CONFLICT:
@@ -160,6 +163,7 @@ class BatchProcessor:
             else:
                 for item in items:  # one of them is fenced: each on its own tells which
                     await self.process([item])
+        await tell_agents(self._backend.bus, committed, self._clock.now_ms())
         return again
 
     async def drop(self, items: list[Work], reason: str) -> None:

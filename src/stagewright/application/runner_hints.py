@@ -9,14 +9,12 @@ import structlog
 from stagewright.application.patience import FIRST_DELAY_S, MOST_DELAY_S
 from stagewright.application.runner_claims import Claims
 from stagewright.application.runner_roster import Roster
+from stagewright.application.withdrawal import CANCEL
 from stagewright.domain.errors import StagewrightError
 from stagewright.ports.message_bus import IMessageBus, Topic
 from stagewright.ports.system import IClock
 
 log = structlog.get_logger(__name__)
-
-CANCEL = b"cancel"
-"""Body of a WAKE message which says that the workflow it names was cancelled."""
 
 
 class Hints:

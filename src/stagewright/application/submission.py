@@ -7,6 +7,7 @@ from stagewright.application.committer import Committer
 from stagewright.application.live import Live, load_one
 from stagewright.application.refusals import answer_of
 from stagewright.application.stepper import Stepper, supply
+from stagewright.application.withdrawal import tell_agents
 from stagewright.domain import messages as m
 from stagewright.domain.errors import Conflict, WorkflowNotFound
 from stagewright.domain.outputs import OutputMissing
@@ -71,7 +72,11 @@ class Submission:
         """Commit what was decided; False when the workflow moved, so that it must be redecided."""
         if not stepper.changed:
             return True
-        return await self._committer.commit(stepper.commit()) is Verdict.COMMITTED
+        commit = stepper.commit()
+        if await self._committer.commit(commit) is not Verdict.COMMITTED:
+            return False
+        await tell_agents(self._backend.bus, [commit], self._clock.now_ms())
+        return True
 
     async def _decided(
         self,
