@@ -70,6 +70,9 @@ class Ownership:
     async def _take_all(self) -> None:
         """Those who own the partitions are dead: do not wait for their leases to run out."""
         self._inherit = False
+        for key in await self._kv.scan(ORCHESTRATORS, self._clock.now_ms()):
+            if key != ORCHESTRATORS + self._holder:
+                await self._kv.delete(key)  # or a share would be kept free for the dead
         for partition in range(self._partitions):
             value = self._claim_of_mine()
             await self._kv.set(owner_key(partition), value, self._ttl_s, self._clock.now_ms())

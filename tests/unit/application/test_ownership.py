@@ -1,0 +1,113 @@
+"""Which orchestrator owns which partition."""
+
+from __future__ import annotations
+
+import pytest
+
+from stagewright.application.ownership import Ownership, owner_key, owners
+from tests.unit.application.world import World
+
+PARTITIONS = 8
+TTL_S = 9.0
+
+
+def ownership(world: World, holder: str, *, inherit: bool = False) -> Ownership:
+    return Ownership(world.backend.kv, world.clock, holder, PARTITIONS, TTL_S, inherit=inherit)
+
+
+async def settled(world: World, *all_: Ownership) -> None:
+    """Let everybody renew until nothing moves any more."""
+    for _ in range(4):
+        for each in all_:
+            await each.renew()
+        await world.clock.advance(0.01)
+
+
+async def test_the_only_one_owns_everything(world: World) -> None:
+    one = ownership(world, "one")
+    assert await one.renew() == frozenset(range(PARTITIONS))
+    assert await owners(world.backend.kv, world.clock.now_ms()) == dict.fromkeys(
+        range(PARTITIONS), "one"
+    )
+
+
+async def test_those_who_come_get_a_fair_share(world: World) -> None:
+    all_ = [ownership(world, name) for name in ("one", "two", "three")]
+    await all_[0].renew()
+    await settled(world, *all_)
+    assert sorted(len(each.owned) for each in all_) == [2, 3, 3]
+    assert frozenset().union(*(each.owned for each in all_)) == frozenset(range(PARTITIONS))
+
+
+async def test_nobody_owns_what_another_does(world: World) -> None:
+    one, two = ownership(world, "one"), ownership(world, "two")
+    await settled(world, one, two)
+    assert one.owned.isdisjoint(two.owned)
+
+
+async def test_who_leaves_gives_everything_to_the_others_at_once(world: World) -> None:
+    one, two = ownership(world, "one"), ownership(world, "two")
+    await settled(world, one, two)
+    await one.release()
+    await world.clock.advance(0.01)
+    await two.renew()
+    assert (len(one.owned), len(two.owned)) == (0, PARTITIONS)
+
+
+async def test_who_was_killed_is_followed_when_the_lease_runs_out(world: World) -> None:
+    one, two = ownership(world, "one"), ownership(world, "two")
+    await settled(world, one, two)
+    await world.clock.advance(TTL_S - 1)
+    await two.renew()
+    assert len(two.owned) == PARTITIONS // 2
+    await world.clock.advance(1)
+    await two.renew()
+    assert len(two.owned) == PARTITIONS
+
+
+async def test_a_lease_that_another_took_is_given_up(world: World) -> None:
+    one = ownership(world, "one")
+    await one.renew()
+    kv, now_ms = world.backend.kv, world.clock.now_ms()
+    await kv.set(owner_key(3), b'{"holder":"two"}', TTL_S, now_ms)
+    await one.renew()
+    assert one.owned == frozenset(range(PARTITIONS)) - {3}
+
+
+async def test_a_lease_that_ran_out_unnoticed_is_taken_again(world: World) -> None:
+    one = ownership(world, "one")
+    await one.renew()
+    await world.clock.advance(TTL_S)
+    assert await one.renew() == frozenset(range(PARTITIONS))
+
+
+async def test_whoever_is_alone_by_nature_inherits_from_the_dead_at_once(world: World) -> None:
+    await ownership(world, "dead").renew()
+    heir = ownership(world, "heir", inherit=True)
+    assert await heir.renew() == frozenset(range(PARTITIONS))
+    assert set((await owners(world.backend.kv, world.clock.now_ms())).values()) == {"heir"}
+
+
+async def test_an_heir_keeps_no_share_free_for_the_dead(world: World) -> None:
+    await ownership(world, "dead").renew()
+    heir = ownership(world, "heir", inherit=True)
+    await settled(world, heir)
+    assert heir.owned == frozenset(range(PARTITIONS))
+
+
+async def test_an_heir_shares_with_those_who_come_later(world: World) -> None:
+    heir, other = ownership(world, "heir", inherit=True), ownership(world, "other")
+    await settled(world, heir, other)
+    assert (len(heir.owned), len(other.owned)) == (PARTITIONS // 2, PARTITIONS // 2)
+
+
+@pytest.mark.parametrize("holder", ["a", "b", "c"])
+async def test_each_begins_at_a_place_of_its_own(world: World, holder: str) -> None:
+    one = ownership(world, holder)
+    first = next(iter(one._in_turn()))
+    assert first == sum(holder.encode()) % PARTITIONS
+    assert sorted(one._in_turn()) == list(range(PARTITIONS))
+
+
+async def test_leases_are_renewed_well_before_they_run_out(world: World) -> None:
+    assert Ownership(world.backend.kv, world.clock, "one", 1, 9.0).renew_s == 3.0
