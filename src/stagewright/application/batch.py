@@ -16,7 +16,6 @@ from stagewright.domain.errors import Conflict
 from stagewright.domain.messages import HoldStage
 from stagewright.domain.outputs import OutputMissing
 from stagewright.ports.backend import Backend
-from stagewright.ports.message_bus import InboxMessage
 from stagewright.ports.system import IClock, IIdentifiers, IRandom
 from stagewright.ports.workflow_store import Commit, Verdict
 
@@ -63,99 +62,99 @@ class BatchProcessor:
         for item in work:
             groups.setdefault(item.workflow_id, []).append(item)
         lives = await self._lives.get(list(groups))
-        unreadable = dict(self._lives.unreadable)
-        steppers: list[Stepper] = []
-        done: list[InboxMessage] = []
+        fresh, unreadable = set(self._lives.fresh), dict(self._lives.unreadable)
+        folds: list[Fold] = []
+        again: list[Work] = []
         for workflow_id, items in groups.items():
             live = lives.get(workflow_id)
             if live is None:
                 reason = unreadable.get(workflow_id, f"workflow {workflow_id} does not exist")
                 await self.drop(items, reason)
-            elif (stepper := await self._decide(items, live, done)) is not None:
-                steppers.append(stepper)
+            elif (folded := await self._decide(items, live)) is None:
+                continue
+            elif folded.stepper.changed or workflow_id in fresh:
+                folds.append(folded)
+            else:  # what looks unwanted may be wanted by what another process committed
+                self._lives.drop(workflow_id)
+                again.extend(items)
+        return again + await self._commit(groups, folds)
+
+    async def _commit(self, groups: dict[str, list[Work]], folds: list[Fold]) -> list[Work]:
+        """Commit what changed; what changed nothing is done with."""
+        changed = [folded for folded in folds if folded.stepper.changed]
+        idle = [folded for folded in folds if not folded.stepper.changed]
+        done = [message for folded in idle for message in folded.ignored]
         if done:
             await self._backend.bus.acknowledge(done)
-        return await self._commit(groups, steppers)
-
-    async def _commit(self, groups: dict[str, list[Work]], steppers: list[Stepper]) -> list[Work]:
-        if not steppers:
+        for folded in idle:
+            await self._refuse(folded)
+        if not changed:
             return []
-        commits = [stepper.commit() for stepper in steppers]
+        commits = [folded.stepper.commit() for folded in changed]
         verdicts = await self._backend.store.commit(commits, self._clock.now_ms())
-        return await self._settle(groups, steppers, verdicts)
+        return await self._settle(groups, changed, verdicts)
 
-    async def _decide(
-        self, items: list[Work], live: Live, done: list[InboxMessage]
-    ) -> Stepper | None:
-        """Fold the items into a stepper; None when nothing is to be committed."""
+    async def _refuse(self, folded: Fold) -> None:
+        for item, reason in folded.refused:
+            await self.drop([item], reason)
+
+    async def _decide(self, items: list[Work], live: Live) -> Fold | None:
+        """Fold the items into one step; None when they were dealt with otherwise."""
         while True:  # each round supplies another output, and there are only so many
             try:
-                folded = fold(items, self._stepper(live), self._clock.now_ms(), self._ids)
+                return fold(items, self._stepper(live), self._clock.now_ms(), self._ids)
             except OutputMissing as missing:
                 try:
                     await supply(self._backend.blobs, items[0].workflow_id, live.outputs, missing)
                 except OutputTooBig as error:
-                    return await self._isolate(items, live, str(error))
+                    await self._isolate(items, str(error))
+                    return None
             except Exception as error:  # one bad workflow must not stop the others
-                reason = f"could not be decided: {type(error).__name__}: {error}"
                 log.exception("undecidable", cause=items[0].cause)
-                return await self._isolate(items, live, reason)
-            else:
-                return await self._folded(folded, done)
+                reason = f"could not be decided: {type(error).__name__}: {error}"
+                await self._isolate(items, reason)
+                return None
 
     def _stepper(self, live: Live) -> Stepper:
         return Stepper(live.state.workflow_id, live.compiled, live, self._ids, self._random)
 
-    async def _folded(self, folded: Fold, done: list[InboxMessage]) -> Stepper | None:
-        for item, reason in folded.refused:
-            await self.drop([item], reason)
-        if folded.stepper.changed:
-            return folded.stepper
-        done.extend(folded.ignored)
-        return None
-
-    async def _isolate(self, items: list[Work], live: Live, reason: str) -> Stepper | None:
+    async def _isolate(self, items: list[Work], reason: str) -> None:
         """Decide each on its own; one that cannot be decided takes its stage out of service."""
-        if len(items) > 1:
-            for item in items:
-                await self.process([item])
-            return None
-        return await self._held(items[0], live, reason)
+        if len(items) == 1:
+            await self.quarantine(items[0], reason)
+            return
+        for item in items:
+            await self.process([item])
 
     async def quarantine(self, item: Work, reason: str) -> None:
         """Hold the stage that a message is about and keep the message, in one step."""
+        self._lives.drop(item.workflow_id)
         live = (await self._lives.get([item.workflow_id])).get(item.workflow_id)
-        stepper = None if live is None else await self._held(item, live, reason)
-        if live is None:
+        if live is None or item.stage is None or not item.awaited(live.state):
             await self.drop([item], reason)
-        if stepper is not None and await self._commit({item.workflow_id: [item]}, [stepper]):
-            raise Conflict(f"{item.workflow_id} moved meanwhile", remedy="It is read again.")
-
-    async def _held(self, item: Work, live: Live, reason: str) -> Stepper | None:
-        stepper, stage = self._stepper(live), item.stage
-        if stage is None or not item.awaited(live.state):
-            await self.drop([item], reason)
-            return None
-        message: Any = HoldStage(self._ids.uuid7(), stage, reason)
+            return
+        stepper = self._stepper(live)
+        message: Any = HoldStage(self._ids.uuid7(), item.stage, reason)
         stepper.apply(message, f"quarantine {item.cause}", self._clock.now_ms())
         item.settle(stepper, reason, self._ids.uuid7(), self._clock.now_ms())
-        return stepper
+        if await self._commit({item.workflow_id: [item]}, [Fold(stepper)]):
+            raise Conflict(f"{item.workflow_id} moved meanwhile", remedy="It is read again.")
 
     async def _settle(
         self,
         groups: dict[str, list[Work]],
-        steppers: list[Stepper],
+        folds: list[Fold],
         verdicts: Iterable[Verdict],
     ) -> list[Work]:
         again: list[Work] = []
-        committed: list[Commit] = []
-        for stepper, verdict in zip(steppers, verdicts, strict=True):
-            items = groups[stepper.workflow_id]
+        for folded, verdict in zip(folds, verdicts, strict=True):
+            workflow_id = folded.stepper.workflow_id
+            items = groups[workflow_id]
             if verdict is Verdict.COMMITTED:
-                self._lives.keep(stepper.live())
-                committed.append(stepper.commit())
+                self._lives.keep(folded.stepper.live())
+                await self._refuse(folded)
                 continue
-            self._lives.drop(stepper.workflow_id)
+            self._lives.drop(workflow_id)
             if verdict is Verdict.CONFLICT:
                 again.extend(items)
             elif len(items) == 1:

@@ -29,7 +29,7 @@ class Live:
 
 
 class LiveWorkflows:
-    """A bounded cache. A stale entry costs a conflict, never correctness."""
+    """A bounded cache. A stale entry costs a conflict, as long as something is committed on it."""
 
     def __init__(self, store: IWorkflowStore, catalog: Catalog, limit: int = 20_000) -> None:
         self._store = store
@@ -38,6 +38,8 @@ class LiveWorkflows:
         self._held: OrderedDict[str, Live] = OrderedDict()
         self.unreadable: dict[str, str] = {}
         """Workflows of the newest `get` that exist but cannot be read, and why."""
+        self.fresh: set[str] = set()
+        """Workflows of the newest `get` that were loaded by it, and so are not stale."""
 
     async def get(self, workflow_ids: Sequence[str]) -> dict[str, Live]:
         """Return those of the workflows that exist, loading in one call what is not held.
@@ -45,12 +47,14 @@ class LiveWorkflows:
         One that cannot be read is left out, so that it does not stop the others.
         """
         self.unreadable.clear()
+        self.fresh.clear()
         missing = [id_ for id_ in workflow_ids if id_ not in self._held]
         found = {id_: self._held[id_] for id_ in workflow_ids if id_ in self._held}
         for stored in await self._store.load(missing) if missing else ():
             if isinstance(stored, Stored):
                 try:
                     found[stored.workflow_id] = await self._decode(stored)
+                    self.fresh.add(stored.workflow_id)
                 except (NotFound, SnapshotUnreadable) as error:
                     self.unreadable[stored.workflow_id] = f"workflow cannot be read: {error}"
         return found

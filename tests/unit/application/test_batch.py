@@ -307,6 +307,59 @@ async def test_a_result_of_an_unreadable_workflow_is_a_dead_letter(world: World)
     assert "newer version" in reason
 
 
+# --- what a cache does not know -------------------------------------------------------------------
+
+
+async def test_a_result_that_only_another_process_knows_to_be_awaited_is_not_dropped(
+    world: World,
+) -> None:
+    await world.register(wait("gate", signal="s"), agent("check"), agent("ship"))
+    id_ = await world.start()
+    await world.lives.get([id_])  # held as it was before the signal
+    await world.command(id_, "signal", name="s")
+    await world.does("check")
+    assert (await world.state(id_)).active_stages == ("ship",)
+
+
+async def test_a_broken_envelope_that_only_another_process_awaits_ends_its_attempt(
+    world: World,
+) -> None:
+    await world.register(wait("gate", signal="s"), agent("check", repairs=0), agent("ship"))
+    id_ = await world.start()
+    await world.lives.get([id_])
+    await world.command(id_, "signal", name="s")
+    (task,) = await world.claim("check")
+    await world.publish(id_, world.envelope(task).replace(b'"success"', b'"succes"'))
+    await world.apply()
+    assert (await world.state(id_)).stages["check"].outcome == "invalid"
+
+
+async def test_a_refusal_waits_for_the_verdict_of_the_step_it_rests_on(world: World) -> None:
+    await world.register(
+        parallel("fan", [agent("build")], [wait("gate", signal="s"), agent("check", repairs=0)])
+    )
+    id_ = await world.start()
+    await world.lives.get([id_])
+    await world.command(id_, "signal", name="s")
+    (task,) = await world.claim("check")
+    await world.publish(id_, world.envelope(task).replace(b'"success"', b'"succes"'))
+    await world.does("build")
+    assert (await world.state(id_)).stages["check"].outcome == "invalid"
+
+
+async def test_a_crash_of_the_kernel_on_a_stale_state_holds_what_is_awaited_now(
+    world: World,
+) -> None:
+    await world.register(wait("gate", signal="s"), agent("check"))
+    id_ = await world.start()
+    await world.lives.get([id_])
+    await world.command(id_, "signal", name="s")
+    await world.done("check")
+    with crashing("check"):
+        await world.apply()
+    assert isinstance((await world.state(id_)).awaiting["check"], HeldWait)
+
+
 # --- what cannot be decided -----------------------------------------------------------------------
 
 
