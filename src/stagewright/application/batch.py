@@ -147,11 +147,13 @@ class BatchProcessor:
         verdicts: Iterable[Verdict],
     ) -> list[Work]:
         again: list[Work] = []
+        committed: list[Commit] = []
         for folded, verdict in zip(folds, verdicts, strict=True):
             workflow_id = folded.stepper.workflow_id
             items = groups[workflow_id]
             if verdict is Verdict.COMMITTED:
                 self._lives.keep(folded.stepper.live())
+                committed.append(folded.stepper.commit())
                 await self._refuse(folded)
                 continue
             self._lives.drop(workflow_id)
