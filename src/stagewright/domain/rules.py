@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import cel
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from stagewright.domain.definition import Rule
 from stagewright.domain.errors import RuleFailed, RuleInvalid, listing
+
+if TYPE_CHECKING:
+    import cel
 
 __all__ = ["NAMES", "CompiledRule", "RuleFailed", "compile_rule", "first_outcome"]
 
@@ -63,6 +66,14 @@ class CompiledRule:
     names: frozenset[str]
 
 
+@cache
+def _cel() -> ModuleType:
+    """The library brings a terminal interface along, and most commands meet no rule."""
+    import cel  # noqa: PLC0415 - as said
+
+    return cel
+
+
 def compile_rule(rule: Rule) -> CompiledRule:
     """Compile and check one rule; raises RuleInvalid with what is known and the remedy."""
     text = rule.when
@@ -70,7 +81,7 @@ def compile_rule(rule: Rule) -> CompiledRule:
         raise _invalid(text, f"it has {len(text)} characters, at most {MAX_LENGTH} are allowed.")
     free = _free_names(text)
     try:
-        program = cel.compile(text)
+        program = _cel().compile(text)
     except ValueError as error:
         raise _invalid(text, _syntax(error)) from error
     _check_functions(text, program.functions())
@@ -90,7 +101,7 @@ def first_outcome(
     used = frozenset[str]().union(*(compiled.names for compiled in rules))
     given = {"output": output, "input": input, "visit": visit}
     try:
-        context = cel.Context(variables={name: given[name] for name in sorted(used)})
+        context = _cel().Context(variables={name: given[name] for name in sorted(used)})
     except Exception as error:
         raise RuleFailed(rules[0].rule.when, _short(error)) from error
     return next((c.rule.outcome for c in rules if _holds(c, context)), None)
