@@ -31,8 +31,8 @@ from stagewright.ports.workflow_store import Stored
 IN_FLIGHT = 256
 """Starts under way at once."""
 SAMPLE = 10
-LOOK_EVERY_S = 0.0005
-"""How often latency is looked at: a reader of the feed would wake at every step and disturb it."""
+LOOK_EVERY_S = 0.002
+"""How often latency is looked at. More often, or at every step of the feed, would disturb it."""
 ENDED = b'"status":"completed"'
 LIMIT_S = 600.0
 
