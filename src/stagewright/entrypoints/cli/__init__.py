@@ -16,6 +16,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 ok, 1 workflow failed, 2 usage, 3 not found, 4 conflict or already decided, 5 validation,
     6 unreachable, 7 timed out.
     """
+    from stagewright.entrypoints.collector import let_imports_pass
+
+    let_imports_pass()
     from stagewright.domain.errors import StagewrightError
     from stagewright.entrypoints.cli.app import app
 
