@@ -15,6 +15,8 @@ from typing import IO, Any, Self, TypeVar
 
 import orjson
 
+from stagewright.sync import Stagewright
+
 STAGEWRIGHT = Path(sys.executable).parent / "stagewright"
 READY_LIMIT_S = 60.0
 ANSWER_LIMIT_S = 60.0
@@ -156,7 +158,9 @@ class Place:
     """A folder that a user works in, and everything that was started there."""
 
     def __init__(self, folder: Path, url: str | None = None, **env: str) -> None:
-        self.folder, self.url = folder, url
+        self.folder = folder
+        self.url = url or f"sqlite:///{folder / '.stagewright' / 'state.db'}"
+        """Where workflows live: as said, or where the default puts them in a new project."""
         named = {} if url is None else {"STAGEWRIGHT_URL": url}
         self.env = {"LOGNAME": "ann", "PYTHONPATH": "", **named, **env}
         self._members: list[Member] = []
@@ -188,6 +192,11 @@ class Place:
         member = Member(name, arguments, {**self.env, **env}, self.folder)
         self._members.append(member)
         return member.start().wait_ready()
+
+    def ask(self, question: Callable[[Any], T]) -> T:
+        """Ask through the library's client: the same answers as a command's, without a process."""
+        with Stagewright(self.url) as client:
+            return question(client)
 
     def close(self) -> None:
         """End whatever still runs."""

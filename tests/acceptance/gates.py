@@ -20,6 +20,7 @@ class Gates:
             "ASSEMBLY": str(self._folder),
             "PYTHONPATH": str(Path(__file__).parents[2]),
             "STAGEWRIGHT_LEASE_S": "1",
+            "STAGEWRIGHT_GRACE_S": "0.5",
         }
 
     def shut(self, stage: str) -> None:
@@ -40,12 +41,11 @@ class Gates:
 
 def start(place: Place) -> str:
     """Start an assembly; returns its id."""
-    return place.cli("workflow", "start", "assembly", "--input", '{"number":7}').out.strip()
+    return place.ask(lambda client: client.start("assembly", {"number": 7}).workflow_id)
 
 
 def end_of(place: Place, workflow_id: str) -> list[str]:
     """Wait for the end; returns what was done, in order."""
-    place.cli("workflow", "watch", workflow_id, "--timeout", "30")
-    shown = place.cli("workflow", "show", workflow_id, "--json").json
-    done: list[str] = shown["output"]["done"]
+    view = place.ask(lambda client: client.wait(workflow_id, timeout_s=40))
+    done: list[str] = view.output["done"]
     return done

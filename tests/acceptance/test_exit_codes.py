@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
+from stagewright.entrypoints.cli import main
 from tests.processes import Place
 
 FLOWS = """
@@ -78,31 +79,33 @@ def test_an_ending_has_its_code_and_says_why(
     assert not code or not answer.out or "watch" in words
 
 
-@pytest.mark.parametrize(("code", "command"), [(c, w) for c, w, _ in ENDINGS if c in {1, 4}])
-def test_with_json_an_error_is_a_problem_document(
-    shop: Place, drying: str, code: int, command: list[str]
+def test_with_json_an_error_is_a_problem_document(shop: Place, drying: str) -> None:
+    problem = shop.cli("workflow", "resume", drying, "--json", code=4).problem
+    assert problem["type"] == "urn:stagewright:error:refused"
+    assert problem["detail"] == f"Workflow {drying}: it is not paused."
+    assert problem["remedy"] == f"See `stagewright workflow explain {drying}`."
+    assert problem["exit_code"] == 4
+
+
+def test_what_is_asked_for_as_json_can_be_read(
+    shop: Place, drying: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [word.replace("ID", drying) for word in command]
-    problem = shop.cli(*words, "--json", code=code).problem
-    assert problem["exit_code"] == code
-    assert problem["type"].startswith("urn:stagewright:error:")
-    assert problem["remedy"]
-
-
-def test_what_is_asked_for_as_json_can_be_read(shop: Place, drying: str) -> None:
     ended = shop.cli(*run("polished", "--wait", "--json")).json
     assert (ended["status"], ended["output"]) == ("completed", {"number": 7})
     id_ = ended["workflow_id"]
     commands = [
-        ["workflow", "list"], ["workflow", "watch", id_], ["workflow", "log", id_, "--notes"],
+        ["workflow", "list"], ["workflow", "show", id_], ["workflow", "watch", id_],
+        ["workflow", "explain", id_], ["workflow", "log", id_], ["workflow", "log", id_, "--notes"],
         ["workflow", "replay", id_], ["workflow", "pause", drying], ["workflow", "resume", drying],
-        ["definition", "list"], ["definition", "check", "flows.py"], ["dead-letter", "list"],
-        ["doctor"], ["config", "show"],
+        ["definition", "list"], ["definition", "show", "polished"], ["dead-letter", "list"],
+        ["definition", "check", str(shop.folder / "flows.py")], ["doctor"], ["config", "show"],
     ]  # fmt: skip
+    monkeypatch.setenv("STAGEWRIGHT_URL", shop.url)
     for command in commands:
-        answer = shop.cli(*command, "--json")
-        assert [orjson.loads(line) for line in answer.out.splitlines()], command
-        assert answer.err == "", command
+        assert main([*command, "--json"]) == 0
+        shown = capsys.readouterr()
+        assert [orjson.loads(line) for line in shown.out.splitlines()], command
+        assert shown.err == "", command
 
 
 def test_the_doctor_of_a_system_without_anybody_ends_with_code_one(place: Place) -> None:

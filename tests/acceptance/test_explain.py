@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from stagewright.sync import Stagewright
 from tests.processes import Member, Place, until
 
 MOMENTS = str(Path(__file__).with_name("moments.py"))
@@ -25,18 +24,18 @@ class World:
         place.env |= {"STAGEWRIGHT_GRACE_S": "0.1", "PYTHONPATH": str(Path(__file__).parents[2])}
         self.dev: Member = place.start("dev", "dev", MOMENTS, "--concurrency", "1")
         self.ids: dict[str, str] = {}
-        with Stagewright(place.url) as client:
-            for name, kind in STARTS:
-                id_ = client.start(name, 7).workflow_id
-                until(lambda id_=id_, kind=kind: kind in {w.kind for w in client.show(id_).waiting})
-                self.ids[name if name not in self.ids else f"{name} second"] = id_
-            client.pause(self.ids["paused"], by="eve", reason="lunch")
+        place.ask(self._begin)
+
+    def _begin(self, client: Any) -> None:
+        for name, kind in STARTS:
+            id_ = client.start(name, 7).workflow_id
+            until(lambda id_=id_, kind=kind: kind in {w.kind for w in client.explain(id_)})
+            self.ids[name if name not in self.ids else f"{name} second"] = id_
+        client.pause(self.ids["paused"], by="eve", reason="lunch")
 
     def explain(self, name: str) -> list[Any]:
-        answer = self.place.cli("workflow", "explain", self.ids[name], "--json").json
-        assert answer["workflow_id"] == self.ids[name]
-        waiting: list[Any] = answer["waiting"]
-        return waiting
+        waiting = self.place.ask(lambda client: client.explain(self.ids[name]))
+        return [reason.model_dump() for reason in waiting]
 
 
 STARTS = [
@@ -107,8 +106,12 @@ def test_a_waiting_workflow_says_why_who_and_how(world: World, moment: str) -> N
 
 
 def test_what_is_said_in_json_is_said_to_people(world: World) -> None:
-    (found,) = world.explain("held")
-    lines = world.place.cli("workflow", "explain", world.ids["held"]).out.splitlines()
+    id_ = world.ids["held"]
+    answer = world.place.cli("workflow", "explain", id_, "--json").json
+    assert (answer["workflow_id"], answer["status"]) == (id_, "waiting")
+    assert answer["waiting"] == world.explain("held")
+    (found,) = answer["waiting"]
+    lines = world.place.cli("workflow", "explain", id_).out.splitlines()
     assert lines[0] == f"drill: {found['reason']}"
     assert lines[1].startswith("  owner people, since ")
     assert lines[2] == f"  → {found['remedy']}"

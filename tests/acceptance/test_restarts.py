@@ -24,7 +24,7 @@ def test_a_killed_owner_of_a_file_goes_on_where_it_was(place: Place, command: st
     gates.open("bend")
     owner.start().wait_ready()
     assert end_of(place, workflow_id) == list(STAGES)
-    assert [row["workflow_id"] for row in place.cli("workflow", "list", "--json").json["rows"]] == [
+    assert [row.workflow_id for row in place.ask(lambda client: client.list()).rows] == [
         workflow_id
     ]
     assert Counter(stage for _, stage, *_ in gates.executions()) == dict.fromkeys(STAGES, 1) | {
@@ -50,7 +50,7 @@ def test_any_process_may_be_killed_and_replaced_on_redis(shared: Place) -> None:
         gates.open(stage)
         member.start().wait_ready()
     assert end_of(shared, workflow_id) == list(STAGES)
-    steps = shared.cli("workflow", "log", workflow_id, "--json").json["records"]
+    steps = shared.ask(lambda client: client.log(workflow_id)).records
     ended = [e["stage"] for step in steps for e in step["events"] if e["type"] == "STAGE_COMPLETE"]
     assert ended == list(STAGES)
 

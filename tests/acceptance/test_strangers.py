@@ -9,6 +9,9 @@ from typing import Any
 import orjson
 import pytest
 
+from stagewright.domain.errors import NotFound, Refused
+from stagewright.ports.dead_letters import DeadLetter
+from stagewright.sync import Stagewright
 from stagewright.testing.servers import RedisServer
 from tests.acceptance.conftest import redis_cli
 from tests.acceptance.gates import ASSEMBLY, Gates, end_of, start
@@ -57,13 +60,12 @@ class Inbox:
         """All that is kept of the workflow: step, snapshot, outputs."""
         return redis_cli(self._server, "--no-raw", "HGETALL", f"{self._tag}:w:{self.workflow_id}")
 
-    def letters(self, count: int) -> list[Envelope]:
+    def letters(self, count: int) -> list[DeadLetter]:
         """The dead letters, newest first, once there are so many."""
-        return until(lambda: found if len(found := self._letters()) >= count else None) or []
-
-    def _letters(self) -> list[Envelope]:
-        letters: list[Envelope] = self.place.cli("dead-letter", "list", "--json").json
-        return letters
+        with Stagewright(self.place.url) as client:
+            until(lambda: len(client.dead_letters()) >= count)
+            letters: list[DeadLetter] = client.dead_letters()
+            return letters
 
 
 @pytest.fixture
@@ -103,34 +105,34 @@ def test_what_does_not_fit_changes_nothing_and_is_kept_with_its_reason(inbox: In
     messages = strange(inbox)
     for body in messages.values():
         inbox.put(body)
-    letters = inbox.letters(len(messages))[::-1]
+    inbox.letters(len(messages))
     assert inbox.snapshot() == before
+    letters = inbox.place.cli("dead-letter", "list", "--json").json[::-1]
     for letter, (reason, body) in zip(letters, messages.items(), strict=True):
         assert re.search(reason, letter["reason"]), letter["reason"]
         assert body.startswith((letter["body_text"] or "").encode()[:1_024])
-    listed = inbox.place.cli("dead-letter", "list").out
-    assert all(letter["letter_id"] in listed for letter in letters)
     inbox.gates.open("drill")
     assert end_of(inbox.place, inbox.workflow_id)[1] == "drill"
 
 
 def test_a_letter_can_be_shown_edited_redriven_and_discarded(inbox: Inbox) -> None:
     wrong = inbox.result(data={"status": "succes"})
-    inbox.put(orjson.dumps(wrong))
-    inbox.put(b"nonsense")
-    inbox.put(orjson.dumps(inbox.result()))
-    late, nonsense, letter = (found["letter_id"] for found in inbox.letters(3))
+    for body in (orjson.dumps(wrong), b"nonsense", orjson.dumps(inbox.result())):
+        inbox.put(body)
+    late, nonsense, letter = (found.letter_id for found in inbox.letters(3))
     cli = inbox.place.cli
     assert "data.status" in cli("dead-letter", "show", letter).out
-    body = cli("dead-letter", "show", letter, "--body").out.encode()
-    assert orjson.loads(body) == wrong
+    shown = cli("dead-letter", "show", letter, "--body").out
+    assert orjson.loads(shown) == wrong
     assert "data.status" in cli("dead-letter", "redrive", letter, code=5).err
-    edited = inbox.place.write("edited.json", body.decode().replace("succes", "success"))
+    edited = inbox.place.write("edited.json", shown.replace("succes", "success"))
     cli("dead-letter", "redrive", letter, "--body", str(edited))
-    cli("dead-letter", "redrive", letter, code=3)
     cli("dead-letter", "discard", nonsense)
-    cli("dead-letter", "discard", nonsense, code=3)
-    assert [found["letter_id"] for found in inbox.letters(1)] == [late]
+    assert [found.letter_id for found in inbox.letters(1)] == [late]
     assert end_of(inbox.place, inbox.workflow_id)[:2] == ["cut", "drill by hand"]
-    answer = cli("dead-letter", "redrive", late, code=4)
-    assert f"nothing waits for {inbox.workflow_id}/drill/1/1" in answer.err
+    with Stagewright(inbox.place.url) as client:
+        for gone in (letter, nonsense):
+            with pytest.raises(NotFound, match=gone):
+                client.redrive(gone)
+        with pytest.raises(Refused, match=f"nothing waits for {inbox.workflow_id}/drill/1/1"):
+            client.redrive(late)
