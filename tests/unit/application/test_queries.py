@@ -1,0 +1,196 @@
+"""Views: what is, for people and programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stagewright.application.queries import AGENTS
+from stagewright.domain.contracts import Contract
+from stagewright.domain.errors import CursorInvalid, NotFound, Refused, Unreachable
+from stagewright.ports.health import PortHealth
+from stagewright.ports.workflow_store import Query
+from tests.unit.application.test_live import make_unreadable
+from tests.unit.application.world import World, dumps, running
+from tests.unit.domain.kernel import agent, approval
+
+ONCE = {"attempts": 1}
+
+
+async def with_worker(world: World, *lanes: str) -> None:
+    """Say that a process serves these lanes."""
+    agents: dict[str, Any] = {}
+    for lane in lanes:
+        agents.setdefault(lane.partition("@")[0], {"lanes": []})["lanes"].append(lane)
+    body = dumps({"host": "h", "pid": 7, "started_at_ms": 0, "agents": agents})
+    await world.backend.kv.set(f"{AGENTS}w1", body, 60.0, world.clock.now_ms())
+
+
+async def test_a_workflow_is_shown_with_its_stages_outputs_and_reasons(world: World) -> None:
+    await world.register(agent("build"), agent("check", max_visits=3), approval("sign"))
+    id_ = await world.start({"n": 1}, key="order-7")
+    await world.does("build", {"n": 2})
+    view = await world.queries.show(id_)
+    assert (view.status, view.current_stage, view.progress) == ("running", "check", 33)
+    assert [(s.name, s.status, s.visit, s.max_visits) for s in view.stages] == [
+        ("build", "ended", 1, None),
+        ("check", "active", 1, 3),
+        ("sign", "pending", 0, None),
+    ]
+    assert (view.input, view.stage_outputs, view.output) == ({"n": 1}, {"build": {"n": 2}}, None)
+    (reason,) = view.waiting
+    assert reason.reason.endswith("no live agent of check@^1")
+
+
+async def test_a_finished_workflow_shows_its_end(world: World) -> None:
+    await world.register(agent("build", retry=ONCE))
+    id_ = await world.start()
+    await world.fails("build")
+    await world.apply()
+    view = await world.queries.show(id_)
+    assert (view.status, view.reason, view.waiting) == ("failed", "build ended as failed", [])
+    assert view.errors[0]["message"] == "build broke"
+    assert view.finished_at_ms == world.clock.now_ms()
+
+
+async def test_a_completed_workflow_shows_its_output(world: World) -> None:
+    await world.register(agent("build"))
+    id_ = await world.start()
+    await world.does("build", [1, 2])
+    view = await world.queries.show(id_)
+    assert (view.status, view.output, view.progress) == ("completed", [1, 2], 100)
+
+
+@pytest.mark.parametrize("id_", ["p00-" + "0" * 32, "p99-x", "nonsense"])
+async def test_what_does_not_exist_is_not_found(world: World, id_: str) -> None:
+    with pytest.raises(NotFound):
+        await world.queries.show(id_)
+    with pytest.raises(NotFound):
+        await world.queries.log(id_)
+
+
+async def test_what_cannot_be_read_says_why(world: World) -> None:
+    await world.register()
+    id_ = await world.start()
+    await make_unreadable(world, id_)
+    with pytest.raises(Refused, match="newer version"):
+        await world.queries.show(id_)
+
+
+async def test_a_list_is_paged(world: World) -> None:
+    await world.register()
+    ids = []
+    for number in range(3):
+        ids.append(await world.start(labels={"n": str(number)}))
+        await world.clock.advance(1)
+    first = await world.queries.list(Query(limit=2))
+    rest = await world.queries.list(Query(limit=2, cursor=first.cursor))
+    assert [row.workflow_id for row in (*first.rows, *rest.rows)] == ids[::-1]
+    assert rest.cursor is None
+    assert (first.rows[0].waiting, first.rows[0].labels) == (["task"], {"n": "2"})
+
+
+async def test_a_cursor_that_is_none_is_refused(world: World) -> None:
+    with pytest.raises(CursorInvalid):
+        await world.queries.list(Query(cursor="nonsense"))
+
+
+async def test_a_log_is_paged(world: World) -> None:
+    await world.register()
+    id_ = await world.start()
+    await world.command(id_, "pause")
+    first = await world.queries.log(id_, limit=1)
+    rest = await world.queries.log(id_, after=first.after or 0)
+    assert [record["n"] for record in (*first.records, *rest.records)] == [1, 2]
+    assert (first.after, rest.after) == (1, None)
+
+
+async def test_definitions_are_listed_and_shown(world: World) -> None:
+    await world.register(contracts=[Contract(name="build")])
+    await world.register(agent("other"), name="other")
+    views = await world.queries.definitions()
+    assert [(view.name, view.contracts_checked) for view in views] == [
+        ("job", True),
+        ("other", False),
+    ]
+    assert [view.name for view in await world.queries.definitions("other")] == ["other"]
+    shown = await world.queries.definition("other@1.0.0")
+    assert shown["stages"][0]["name"] == "other"
+    with pytest.raises(NotFound):
+        await world.queries.definition("nowhere")
+
+
+# --- health ---------------------------------------------------------------------------------------
+
+
+async def test_without_an_orchestrator_the_level_is_minimal(world: World) -> None:
+    await world.register()
+    await world.start()
+    view = await world.queries.system()
+    assert (view.level, view.durability, view.partitions) == ("minimal", "none", 2)
+    assert "no orchestrator is alive" in view.reason
+    assert view.counts == {"running": 1}
+    assert [(lane.lane, lane.queued, lane.live_agents) for lane in view.lanes] == [
+        ("build@1.0", 1, 0)
+    ]
+    assert [(port.port, port.ok) for port in view.ports] == [
+        ("store", True),
+        ("bus", True),
+        ("kv", True),
+    ]
+
+
+async def test_with_an_orchestrator_and_agents_the_level_is_full(world: World) -> None:
+    await world.register()
+    await world.start()
+    await with_worker(world, "build@1.0")
+    async with running(world.orchestrator()):
+        view = await world.queries.system()
+    assert (view.level, view.reason) == ("full", "everything moves")
+    assert view.owners == {0: "one", 1: "one"}
+    assert [(a.holder, a.pid) for a in view.agents] == [("w1", 7)]
+
+
+async def test_with_a_lane_that_nobody_serves_the_level_is_limited(world: World) -> None:
+    await world.register()
+    await world.start()
+    async with running(world.orchestrator()):
+        view = await world.queries.system()
+    assert (view.level, view.reason) == ("limited", "no live agent for build@1.0")
+
+
+async def test_with_a_partition_that_nobody_owns_the_level_is_limited(world: World) -> None:
+    async with running(world.orchestrator()):
+        await world.backend.kv.delete("owner:1")
+        view = await world.queries.system()
+    assert (view.level, view.reason) == ("limited", "partitions without an owner: 1")
+
+
+class Broken:
+    """A port that answers badly or not at all."""
+
+    def __init__(self, answer: PortHealth | Exception) -> None:
+        self._answer = answer
+
+    async def health(self) -> PortHealth:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    "answer", [Unreachable("kv", "refused"), PortHealth(False, "none", "kv does not answer")]
+)
+async def test_with_a_port_that_does_not_answer_the_level_is_offline(
+    world: World, answer: Any
+) -> None:
+    view = await world.with_ports(kv=Broken(answer)).queries.system()
+    assert (view.level, view.lanes, view.owners) == ("offline", [], {})
+    assert view.reason.startswith("kv does not answer")
+
+
+async def test_losses_that_were_noticed_are_shown_in_order(world: World) -> None:
+    for at_ms, loss in ((5, b"second"), (4, b"first")):
+        await world.backend.kv.set(f"loss:{at_ms}", loss, None, 0)
+    assert (await world.queries.system()).losses == ["first", "second"]
