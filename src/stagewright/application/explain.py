@@ -72,7 +72,7 @@ def _task(state: WorkflowState, scene: Scene, stage: str, wait: TaskWait) -> Wai
             wait,
             "missing",
             "the reconciler",
-            "its task is not in the queue; it is put back within 30 s",
+            "its task is not in the queue; it is put back within a minute",
             remedy=f"stagewright workflow replay {state.workflow_id} --repair",
         )
     return _RECORDS[record.state](scene, stage, wait, record)

@@ -144,7 +144,8 @@ def replay(
     if as_json:
         print_json(report)
     elif report.equal:
-        say(f"{report.steps} steps give the state, byte for byte.", style="green")
+        steps = "1 step gives" if report.steps == 1 else f"{report.steps} steps give"
+        say(f"{steps} the state, byte for byte.", style="green")
     for missing in () if as_json else report.missing:
         say(f"missing in flight: {missing}" + (" (put back)" if report.repaired else ""))
     if not report.equal:
