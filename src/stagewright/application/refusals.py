@@ -54,7 +54,7 @@ def approval_of(state: WorkflowState) -> str:
             remedy="Name the stage to decide.",
         )
     if state.status.terminal:
-        raise AlreadyDecided(f"it is {state.status} already.", subject=subject)
+        raise AlreadyDecided(f"it has ended: {state.status}.", subject=subject)
     raise Refused(
         "no approval waits.",
         subject=subject,

@@ -71,7 +71,8 @@ def _of_owners(view: SystemView) -> Finding:
     free = [number for number in range(view.partitions) if number not in view.owners]
     if not free:
         holders = len(set(view.owners.values()))
-        return Finding("orchestrators", OK, f"{holders} alive, {view.partitions} partitions owned")
+        owned = "1 partition" if view.partitions == 1 else f"all {view.partitions} partitions"
+        return Finding("orchestrators", OK, f"{holders} alive, {owned} owned")
     found = f"{len(free)} of {view.partitions} partitions have no owner"
     if len(free) < view.partitions:
         return Finding("orchestrators", WARNING, f"{found}: taken within seconds, if one is alive")

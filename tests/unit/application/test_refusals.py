@@ -74,5 +74,5 @@ def test_where_no_approval_waits_nothing_can_be_named() -> None:
 def test_a_workflow_that_ended_is_decided_already() -> None:
     flow = started(agent("build"))
     flow.ok("build")
-    with pytest.raises(AlreadyDecided, match="it is completed already"):
+    with pytest.raises(AlreadyDecided, match="it has ended: completed"):
         approval_of(flow.now)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from stagewright.domain.errors import StagewrightError
+from stagewright.domain.workflow import sentence
 from stagewright.entrypoints.addresses import without_secrets
 from stagewright.entrypoints.cli.output import print_json, report, say
 from stagewright.entrypoints.cli.words import instant, mark
@@ -123,6 +124,8 @@ def _line(happening: Happening) -> str | None:
     names_stage = reason.startswith(f"{event.get('stage')} ")
     told = ("reason",) if names_stage else ("stage", "outcome", "reason")
     words = [str(event[key]) for key in told if event.get(key)]
+    if event.get("errors") and not reason:
+        words.append(sentence(event["errors"][0]))
     what = kind.removeprefix("WORKFLOW_").replace("_", " ").lower()
     when = instant(happening.at_ms)
     return f"{when} {symbol} {happening.workflow_id[-12:]}  {what:<15} {' '.join(words)}".rstrip()

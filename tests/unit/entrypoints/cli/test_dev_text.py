@@ -110,11 +110,19 @@ def test_edits_that_work_and_that_do_not_are_told(capsys: pytest.CaptureFixture[
             {"type": "WORKFLOW_FAILED", "stage": "a", "reason": "deadline passed"},
             "✗ w1  failed          a deadline passed",
         ),
+        (
+            {
+                "type": "VALIDATION_FAILED",
+                "stage": "a",
+                "errors": [{"path": "n", "message": "no number"}],
+            },
+            "! w1  validation failed a n: no number",
+        ),
         ({"type": "TASK_ASSIGNED", "stage": "a"}, None),
     ],
 )
 def test_an_event_is_told_in_a_line_without_saying_anything_twice(
-    event: dict[str, str], said: str | None
+    event: dict[str, Any], said: str | None
 ) -> None:
     line = _line(Happening("w1", 0, event))
     assert line is None if said is None else str(line).endswith(f" {said}")
