@@ -39,6 +39,8 @@ def _worker(name: str):  # noqa: ANN202 - the decorator knows
     @agent(name)
     async def work(part: Part, ctx: AgentContext) -> Part:
         _journal(ctx)
+        await ctx.log("at work")
+        await ctx.artifact(f"{name}.txt", b"a sketch")
         while await anyio.Path(_folder() / f"shut-{name}").exists():  # noqa: ASYNC110 - a file
             await anyio.sleep(0.02)
         return Part(number=part.number, done=[*part.done, name])
