@@ -90,8 +90,10 @@ class Commands:
         """Apply a command; committed before this returns."""
         live = await self._submission.load(workflow_id)
         command_id = _command_id(request) or self._ids.uuid7()
-        known = any(answer.command_id == command_id for answer in live.state.answers)
-        if request.kind == "retry" and live.state.status.terminal and not known:
+        known = next((a for a in live.state.answers if a.command_id == command_id), None)
+        if known is not None:  # what it leaves out was found in a state that is gone
+            return await self._reply(workflow_id, answer_of(known, workflow_id))
+        if request.kind == "retry" and live.state.status.terminal:
             return await self._continue(live, request, command_id)
         message = _message(live.state, request, command_id)
         cause = f"command {type(message).__name__}"

@@ -172,6 +172,13 @@ async def test_an_approval_may_go_unnamed_while_it_is_the_only_one(world: World)
     assert b'"comment":"fine"' in (await world.stored(id_)).outputs["sign/1"]
 
 
+async def test_a_repeated_approval_that_names_no_stage_gets_its_first_answer(world: World) -> None:
+    await world.register(approval("sign"))
+    id_, command_id = await world.start(), world.ids.uuid7()
+    first = await world.command(id_, "approve", command_id=command_id)
+    assert await world.command(id_, "approve", command_id=command_id) == first
+
+
 async def test_one_of_several_approvals_must_be_named(world: World) -> None:
     await world.register(parallel("fan", [approval("one")], [approval("two")]))
     id_ = await world.start()
