@@ -84,9 +84,9 @@ TIERS = (
         (pytest("contracts", *covered(), *parallel("tests/contracts", "tests/adapters")),),
     ),
     Tier("coverage", 10, (python("tools/coverage_gate.py", "unit", "contracts"),)),
-    Tier("acceptance", 90, (pytest("acceptance", *parallel("tests/acceptance")),)),
-    # Not in parallel: these tests fill the machine by themselves.
-    Tier("faults", 110, (pytest("faults", "tests/faults"),)),
+    Tier("acceptance", 130, (pytest("acceptance", *parallel("tests/acceptance")),)),
+    # Kills wait for processes to come back most of the time, so two such tests share two cores.
+    Tier("faults", 110, (pytest("faults", *parallel("tests/faults")),)),
 )
 
 
