@@ -1,0 +1,132 @@
+"""Every port call of every process, and a kill before it and after it: nothing may come of it."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from stagewright.adapters.memory import open_backend
+from stagewright.ports.message_bus import Received
+from stagewright.testing.clock import VirtualClock
+from stagewright.testing.contracts.harness import Harness
+from stagewright.testing.faults import Moment
+from tests.faults import crashes
+from tests.faults.crashes import Run, crashed_at
+
+SHARES = 8
+"""The sweep is cut into so many tests, each with every eighth call."""
+KILLS_PER_CALL = 0.04
+
+
+def memory(clock: VirtualClock) -> Harness:
+    return Harness(open_backend, "memory://", clock)
+
+
+@pytest.fixture(params=[memory], ids=["memory"])
+def open_harness(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+async def test_undisturbed_the_pipeline_ends_as_it_should(open_harness: Any) -> None:
+    run = await crashed_at(open_harness)
+    assert (run.violations, run.kills) == ([], [])
+    by_process = Counter(call.partition(" ")[0] for call in run.calls)
+    assert set(by_process) == {"orchestrator", "runner", "client"}
+
+
+async def test_two_undisturbed_runs_make_the_same_calls(open_harness: Any) -> None:
+    first, second = [await crashed_at(open_harness) for _ in range(2)]
+    assert first.calls == second.calls
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("share", range(SHARES))
+async def test_a_kill_at_any_call_changes_nothing(
+    open_harness: Any, share: int, moment: Moment
+) -> None:
+    calls = len((await crashed_at(open_harness)).calls)
+    broken = {}
+    for number in range(1 + share, calls + 1, SHARES):
+        run = await crashed_at(open_harness, number, moment=moment)
+        assert len(run.kills) == 1
+        if run.violations:
+            broken[f"{moment} call {number}, {run.kills}"] = run.violations
+    assert broken == {}
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("seed", range(20))
+async def test_many_kills_in_one_run_change_nothing(
+    open_harness: Any, seed: int, moment: Moment
+) -> None:
+    chance = random.Random(seed)
+    numbers = [n for n in range(1, 400) if chance.random() < KILLS_PER_CALL]
+    run = await crashed_at(open_harness, *numbers, moment=moment)
+    assert run.violations == [], f"{moment} {run.kills}"
+    assert run.kills
+
+
+# --- the sweep itself finds what is wrong ---------------------------------------------------------
+
+
+class Forgetful:
+    """A bus that deletes what it hands out, as a queue without acknowledgements does."""
+
+    def __init__(self, bus: Any) -> None:
+        self._bus = bus
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bus, name)
+
+    async def receive(self, *args: Any) -> Received:
+        received: Received = await self._bus.receive(*args)
+        await self._bus.acknowledge(received.messages)
+        return received
+
+
+class Trusting:
+    """A store that lets any step follow any other."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def commit(self, commits: Any, now_ms: int) -> Any:
+        loaded = await self._store.load([commit.workflow_id for commit in commits])
+        current = [getattr(stored, "step_id", None) for stored in loaded]
+        trusted = [
+            replace(commit, expected_step_id=id_, fences=())
+            for commit, id_ in zip(commits, current, strict=True)
+        ]
+        return await self._store.commit(trusted, now_ms)
+
+
+@pytest.mark.parametrize(
+    ("port", "planted", "violation"),
+    [("bus", Forgetful, "never ended"), ("store", Trusting, "numbered")],
+)
+async def test_the_sweep_finds_a_planted_fault(
+    open_harness: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    port: str,
+    planted: Any,
+    violation: str,
+) -> None:
+    plain = crashes.Scene.__init__
+
+    def wrapped(self: Any, backend: Any, *rest: Any) -> None:
+        plain(self, replace(backend, **{port: planted(getattr(backend, port))}), *rest)
+
+    monkeypatch.setattr(crashes.Scene, "__init__", wrapped)
+    found: list[Run] = []
+    for number in range(1, 200):
+        found.append(await crashed_at(open_harness, number, moment="after"))
+        if any(violation in sentence for sentence in found[-1].violations):
+            return
+    pytest.fail(f"{len(found)} kills, and nothing was found")
