@@ -26,18 +26,28 @@ class StatusName(enum.StrEnum):
     CANCELLED = "cancelled"
 
 
+class WaitingKind(enum.StrEnum):
+    """Kinds of waiting to filter by."""
+
+    TASK = "task"
+    RETRY = "retry"
+    TIMER = "timer"
+    SIGNAL = "signal"
+    APPROVAL = "approval"
+    GROUP = "group"
+    HELD = "held"
+    PAUSED = "paused"
+
+
 def page(
     status: Annotated[StatusName | None, typer.Option(help="Only with this status.")] = None,
     definition: Annotated[
-        str | None, typer.Option(metavar="HASH", help="Only of this definition.")
+        str | None, typer.Option(metavar="NAME", help="Only of this definition.")
     ] = None,
     label: Annotated[
         str | None, typer.Option(metavar="KEY=VALUE", help="Only with this label.")
     ] = None,
-    waiting: Annotated[
-        str | None,
-        typer.Option(metavar="KIND", help="Only waiting for: task, approval, signal, held, ..."),
-    ] = None,
+    waiting: Annotated[WaitingKind | None, typer.Option(help="Only waiting for this.")] = None,
     text: Annotated[
         str | None, typer.Option(metavar="PREFIX", help="Start of id, key or name.")
     ] = None,
@@ -57,7 +67,7 @@ def page(
         "status": status.value if status else None,
         "definition": definition,
         "label": pair_of(label) if label else None,
-        "waiting": waiting,
+        "waiting": waiting.value if waiting else None,
         "text": text,
         "limit": limit,
         "oldest_first": oldest_first,

@@ -18,7 +18,7 @@ class Filters(TypedDict, total=False):
 
     status: str | None
     definition: str | None
-    """Content hash."""
+    """Name of the definition."""
     label: tuple[str, str] | None
     waiting: str | None
     """Kind of waiting: task, retry, timer, signal, approval, held, ..."""
