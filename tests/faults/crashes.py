@@ -1,4 +1,4 @@
-"""One workflow, three processes, and a kill at a chosen port call of any of them."""
+"""One workflow, three processes, and harm at a chosen port call of any of them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import orjson
 
@@ -16,9 +16,11 @@ from stagewright.application.commands import Commands
 from stagewright.application.orchestrator import Orchestrator, OrchestratorOptions
 from stagewright.application.replay import replay_report
 from stagewright.domain.definition import Definition
+from stagewright.domain.errors import Unreachable
 from stagewright.domain.ids import TaskId
 from stagewright.domain.snapshot import decode_state
-from stagewright.domain.workflow import ApprovalWait, WorkflowState
+from stagewright.domain.stage_result import blob_ref
+from stagewright.domain.workflow import ApprovalWait, Status, WorkflowState
 from stagewright.ports.backend import Backend
 from stagewright.ports.control import CommandRequest, StartRequest
 from stagewright.ports.message_bus import Received
@@ -26,10 +28,11 @@ from stagewright.ports.workflow_store import Stored
 from stagewright.testing.checker import Execution, gather, judge
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.harness import Harness
-from stagewright.testing.faults import Crash, Faults, Moment
+from stagewright.testing.faults import Crash, Faults, Harm, Moment
 from stagewright.testing.identifiers import SeededIdentifiers
 from stagewright.testing.randomness import SeededRandom
 from stagewright.testing.scripted import ScriptedRunner
+from tests.faults.witness import Witness
 
 PIPELINE = Definition.model_validate(
     {
@@ -54,8 +57,11 @@ PIPELINE = Definition.model_validate(
 OUTCOME = {"worked": "ship", "on": {"decision": "approved", "by": ["ann"]}}
 GIVE_UP_S = 600.0
 APPROVAL = "f" * 32
+STALL_S = 7.5
+"""Longer than a lease and an ownership last, so that others take over."""
 
 OpenHarness = Callable[[VirtualClock], Harness]
+T = TypeVar("T")
 
 
 @dataclass
@@ -65,32 +71,46 @@ class Run:
     workflow_id: str = ""
     violations: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
-    kills: list[str] = field(default_factory=list)
+    hits: list[str] = field(default_factory=list)
 
 
 class Scene:
     """The processes of one run. Each is started anew, with empty memory, when it was killed."""
 
     def __init__(self, backend: Backend, clock: VirtualClock, faults: Faults) -> None:
-        self.backend, self.clock, self.faults = backend, clock, faults
+        self.witness = Witness()
+        self.backend, self.clock, self.faults = self.witness.watched(backend), clock, faults
+        faults.stalled = self.stalled
         self.ids, self.randomness = SeededIdentifiers(1, clock), SeededRandom(1)
         self.journal: list[Execution] = []
         self.workflow_id = ""
+        self.approving = self.approved = False
+        self.watches: list[asyncio.Task[None]] = []
         self.over = False
         """Whoever is killed on the way out is not started again."""
 
-    async def supervise(self, name: str, life: Callable[[Backend], Awaitable[None]]) -> None:
+    def begin(self, name: str) -> None:
+        """Start a process, which is watched over until the run ends."""
+        self.watches.append(asyncio.create_task(self.supervise(name)))
+
+    async def supervise(self, name: str) -> None:
         """Let a process live, and live again after a kill, until it comes to an end of its own."""
+        lives = {"orchestrator": self.orchestrate, "runner": self.work, "client": self.decide}
         while not self.over:
             try:
-                await life(self.faults.ports(self.backend, name))
-            except Crash:
+                await lives[name](self.faults.ports(self.backend, name))
+            except (Crash, Unreachable):
                 continue
             except BaseExceptionGroup as group:
-                if group.split(Crash)[1] is None:
-                    continue
-                raise
-            return
+                if group.split(Crash)[1] is not None:
+                    raise
+            else:
+                return
+
+    async def stalled(self, name: str) -> None:
+        """Start another process in place of one that hangs until its leases have run out."""
+        self.begin(name)
+        await self.clock.sleep(STALL_S)
 
     async def orchestrate(self, backend: Backend) -> None:
         catalog = Catalog(backend.registry, self.clock)
@@ -119,11 +139,26 @@ class Scene:
         catalog = Catalog(backend.registry, self.clock)
         commands = Commands(backend, catalog, self.clock, self.ids, self.randomness)
         request = StartRequest(definition="sweep", input={"n": 1}, key="the-one")
-        self.workflow_id = (await commands.start(request)).workflow_id
-        while not (state := await self.seen()).status.terminal:
-            if isinstance(state.awaiting.get("sign"), ApprovalWait):
-                approve = CommandRequest(kind="approve", by="ann", command_id=APPROVAL)
-                await commands.command(self.workflow_id, approve)
+        started = await self.insist(lambda: commands.start(request))
+        self.workflow_id = started.workflow_id
+        await self.asked()
+        approve = CommandRequest(kind="approve", by="ann", command_id=APPROVAL)
+        self.approving = True
+        await self.insist(lambda: commands.command(started.workflow_id, approve))
+        self.approved = True
+
+    async def insist(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Ask again in the same words until there is an answer."""
+        while True:
+            try:
+                return await call()
+            except Unreachable:
+                await self.clock.sleep(0.5)
+
+    async def asked(self) -> None:
+        """Wait until an approval is asked for; not any more once it may have been given."""
+        while not self.approving:
+            if isinstance((await self.seen()).awaiting.get("sign"), ApprovalWait):
                 return
             await self.clock.sleep(0.5)
 
@@ -137,21 +172,27 @@ class Scene:
         """Wait for the workflow's end; False when it does not come."""
         end_ms = self.clock.now_ms() + round(GIVE_UP_S * 1_000)
         while self.clock.now_ms() < end_ms:
-            if self.workflow_id and (await self.seen()).status.terminal:
+            if self.approved and (await self.seen()).status.terminal:
                 return True
             await self.clock.sleep(1.0)
         return False
 
 
-async def crashed_at(open_harness: OpenHarness, *numbers: int, moment: Moment = "before") -> Run:
-    """Run the pipeline with a kill at each of these calls."""
+async def crashed_at(
+    open_harness: OpenHarness,
+    *numbers: int,
+    moment: Moment = "before",
+    harm: Harm = "kill",
+    kind: type[Scene] = Scene,
+) -> Run:
+    """Run the pipeline with harm done at each of these calls."""
     clock = VirtualClock()
     async with open_harness(clock).opened() as harness:
         await Catalog(harness.backend.registry, clock).register(PIPELINE, [])
-        scene = Scene(harness.backend, clock, Faults(numbers, moment))
+        scene = kind(harness.backend, clock, Faults(numbers, moment, harm))
         async with clock.auto(), alive(scene):
             ended = await scene.end()
-        run = Run(scene.workflow_id, calls=scene.faults.calls, kills=scene.faults.kills)
+        run = Run(scene.workflow_id, calls=scene.faults.calls, hits=scene.faults.hits)
         run.violations = await examine(scene) if ended else ["the workflow never ended"]
         return run
 
@@ -159,15 +200,15 @@ async def crashed_at(open_harness: OpenHarness, *numbers: int, moment: Moment = 
 @asynccontextmanager
 async def alive(scene: Scene) -> AsyncIterator[None]:
     """Keep the three processes running."""
-    lives = {"orchestrator": scene.orchestrate, "runner": scene.work, "client": scene.decide}
-    tasks = [asyncio.create_task(scene.supervise(name, life)) for name, life in lives.items()]
+    for name in ("orchestrator", "runner", "client"):
+        scene.begin(name)
     try:
         yield
     finally:
         scene.over = True
-        for task in tasks:
+        for task in scene.watches:
             task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
+        for result in await asyncio.gather(*scene.watches, return_exceptions=True):
             if isinstance(result, Exception):
                 raise result
 
@@ -175,18 +216,26 @@ async def alive(scene: Scene) -> AsyncIterator[None]:
 async def examine(scene: Scene) -> list[str]:
     """Say what is wrong with how the workflow ended, by what is stored alone."""
     id_, backend = scene.workflow_id, scene.backend
-    (stored,) = await backend.store.load([id_])
-    assert isinstance(stored, Stored)
-    state = decode_state(stored.snapshot)
-    found = judge([id_], await gather(backend.store, [id_]), scene.journal)
+    (evidence,) = await gather(backend.store, [id_])
+    outputs = {key: await whole(scene, body) for key, body in evidence.outputs.items()}
+    state = decode_state(evidence.snapshot)
+    found = judge([id_], [replace(evidence, outputs=outputs)], scene.journal)
     report = await replay_report(backend, id_)
     if not report.equal or report.missing:
         found.append(f"replay: {report.difference or report.missing}")
-    output = None if state.ending is None else stored.outputs.get(state.ending.output or "")
-    if output is None or orjson.loads(output) != OUTCOME:
+    output = None if state.ending is None else outputs.get(state.ending.output or "")
+    if state.status is not Status.COMPLETED or output is None or orjson.loads(output) != OUTCOME:
         found.append(f"{state.status} with {output!r}")
     found += [f"dead letter: {letter.reason}" for letter in await backend.dead_letters.list()]
-    return found + await left_behind(scene)
+    return found + scene.witness.violations + await left_behind(scene)
+
+
+async def whole(scene: Scene, body: bytes) -> bytes:
+    """Return an output itself where only a reference to it is stored with the workflow."""
+    reference = blob_ref(orjson.loads(body))
+    if reference is None:
+        return body
+    return await scene.backend.blobs.get(scene.workflow_id, reference.hash) or b"a lost blob"
 
 
 async def left_behind(scene: Scene) -> list[str]:

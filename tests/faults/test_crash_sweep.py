@@ -1,4 +1,4 @@
-"""Every port call of every process, and a kill before it and after it: nothing may come of it."""
+"""Every port call of every process, and harm before it and after it: nothing may come of it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,33 @@ from typing import Any
 import pytest
 
 from stagewright.adapters.memory import open_backend
+from stagewright.ports.backend import BackendOptions
 from stagewright.ports.message_bus import Received
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.harness import Harness
-from stagewright.testing.faults import Moment
+from stagewright.testing.faults import Harm, Moment
 from tests.faults import crashes
-from tests.faults.crashes import Run, crashed_at
+from tests.faults.crashes import Run, Scene, crashed_at
+from tests.faults.served import ServedScene
 
 SHARES = 8
 """The sweep is cut into so many tests, each with every eighth call."""
-KILLS_PER_CALL = 0.04
+KILLS_PER_CALL = 0.06
+SERVED_CALLS = {
+    "blobs.get",
+    "blobs.put",
+    "bus.publish",
+    "bus.subscribe",
+    "kv.set",
+    "registry.put_if_absent",
+    "tasks.claim",
+    "tasks.complete",
+    "tasks.extend",
+}
 
 
 def memory(clock: VirtualClock) -> Harness:
-    return Harness(open_backend, "memory://", clock)
+    return Harness(open_backend, "memory://", clock, BackendOptions(partitions=2))
 
 
 @pytest.fixture(params=[memory], ids=["memory"])
@@ -33,7 +46,7 @@ def open_harness(request: pytest.FixtureRequest) -> Any:
 
 async def test_undisturbed_the_pipeline_ends_as_it_should(open_harness: Any) -> None:
     run = await crashed_at(open_harness)
-    assert (run.violations, run.kills) == ([], [])
+    assert (run.violations, run.hits) == ([], [])
     by_process = Counter(call.partition(" ")[0] for call in run.calls)
     assert set(by_process) == {"orchestrator", "runner", "client"}
 
@@ -43,19 +56,40 @@ async def test_two_undisturbed_runs_make_the_same_calls(open_harness: Any) -> No
     assert first.calls == second.calls
 
 
+async def sweep(open_harness: Any, share: int, **harm: Any) -> dict[str, list[str]]:
+    """Do harm at every call of one share, one call a run; return the violations by call."""
+    calls = len((await crashed_at(open_harness, kind=harm.get("kind", Scene))).calls)
+    broken = {}
+    for number in range(1 + share, calls + 1, SHARES):
+        run = await crashed_at(open_harness, number, **harm)
+        assert len(run.hits) == 1
+        if run.violations:
+            broken[f"call {number}, {run.hits}"] = run.violations
+    return broken
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("share", range(SHARES))
 async def test_a_kill_at_any_call_changes_nothing(
     open_harness: Any, share: int, moment: Moment
 ) -> None:
-    calls = len((await crashed_at(open_harness)).calls)
-    broken = {}
-    for number in range(1 + share, calls + 1, SHARES):
-        run = await crashed_at(open_harness, number, moment=moment)
-        assert len(run.kills) == 1
-        if run.violations:
-            broken[f"{moment} call {number}, {run.kills}"] = run.violations
-    assert broken == {}
+    assert await sweep(open_harness, share, moment=moment) == {}
+
+
+@pytest.mark.parametrize("harm", ["kill", "fail", "stall"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("share", range(SHARES))
+async def test_no_harm_at_any_call_with_served_agents_changes_anything(
+    open_harness: Any, share: int, moment: Moment, harm: Harm
+) -> None:
+    assert await sweep(open_harness, share, moment=moment, harm=harm, kind=ServedScene) == {}
+
+
+async def test_served_agents_use_every_port_that_agents_have(open_harness: Any) -> None:
+    run = await crashed_at(open_harness, kind=ServedScene)
+    used = {call.partition(" ")[2] for call in run.calls if call.startswith("runner ")}
+    assert run.violations == []
+    assert used >= SERVED_CALLS
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -66,8 +100,8 @@ async def test_many_kills_in_one_run_change_nothing(
     chance = random.Random(seed)
     numbers = [n for n in range(1, 400) if chance.random() < KILLS_PER_CALL]
     run = await crashed_at(open_harness, *numbers, moment=moment)
-    assert run.violations == [], f"{moment} {run.kills}"
-    assert run.kills
+    assert run.violations == [], f"{moment} {run.hits}"
+    assert run.hits
 
 
 # --- the sweep itself finds what is wrong ---------------------------------------------------------

@@ -1,20 +1,26 @@
-"""Kills processes at any call they make: ports that number every call over all processes of a run.
+"""Harms processes at any call they make: ports that number every call over all processes of a run.
 
-A process here is whatever holds the ports that `Faults.ports` hands out. At a chosen call it ends
-by `Crash`, before the call reaches the backend or after it took effect, and every later call of
-that process ends the same way: nothing it still does on its way out reaches the backend. Whoever
-drives the run starts a new process with new ports and empty memory over the same backend.
+A process here is whatever holds the ports that `Faults.ports` hands out. A kill ends it by `Crash`,
+before the call reaches the backend or after it took effect, and every later call of that process
+ends the same way: nothing it still does on its way out reaches the backend. Whoever drives the run
+starts a new process with new ports and empty memory over the same backend. A failure is one call
+that says truthfully what may have become of it. A stall holds up all calls of a process while the
+others go on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Container
+from asyncio import Event
+from collections.abc import AsyncIterator, Awaitable, Callable, Container
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from stagewright.domain.errors import OutcomeUnknown, Unreachable
 from stagewright.ports.backend import Backend
 
 Moment = Literal["before", "after"]
+Harm = Literal["kill", "fail", "stall"]
 PORTS = ("bus", "kv", "store", "tasks", "dead_letters", "registry", "blobs")
 
 
@@ -28,19 +34,29 @@ class Process:
 
     name: str
     alive: bool = True
+    awake: Event = field(default_factory=Event)
+    """Set unless it is stalled."""
+
+    def __post_init__(self) -> None:
+        self.awake.set()
 
 
 @dataclass
 class Faults:
-    """Counts the port calls of a run and kills the process that makes the chosen one."""
+    """Counts the port calls of a run and harms the process that makes a chosen one."""
 
     at: Container[int] = ()
-    """Numbers of the calls that kill whoever makes them, from 1."""
+    """Numbers of the calls that harm whoever makes them, from 1."""
     moment: Moment = "before"
+    harm: Harm = "kill"
+    """`fail`: the call raises Unreachable (before) or OutcomeUnknown (after). `stall`: the process
+    makes no call, and hears no answer, until `stalled` returns."""
+    stalled: Callable[[str], Awaitable[None]] | None = None
+    """Told the name of a process that stalls; required for stalls."""
     calls: list[str] = field(default_factory=list)
     """What was called so far: `process port.method`."""
-    kills: list[str] = field(default_factory=list)
-    """The calls that killed their processes."""
+    hits: list[str] = field(default_factory=list)
+    """The calls that harmed their processes."""
 
     def ports(self, backend: Backend, name: str) -> Backend:
         """Return the backend as one new process sees it."""
@@ -51,20 +67,47 @@ class Faults:
         return replace(backend, **wrapped)
 
     async def call(self, process: Process, label: str, method: Callable[[], Awaitable[Any]]) -> Any:
-        """Make a call, or die before or after it."""
+        """Make a call, or come to harm before or after it."""
+        chosen = await self.enter(process, label)
+        result = await method()
+        await self.leave(process, label, chosen=chosen)
+        return result
+
+    async def enter(self, process: Process, label: str) -> bool:
+        """Number a call that is about to be made; whether it is a chosen one."""
+        await process.awake.wait()
         self._check(process)
         self.calls.append(f"{process.name} {label}")
         chosen = len(self.calls) in self.at
         if chosen:
-            self.kills.append(self.calls[-1])
+            self.hits.append(self.calls[-1])
         if chosen and self.moment == "before":
-            process.alive = False
-        self._check(process)
-        result = await method()
+            await self._harm(process, Unreachable(label, "the call was not made"))
+        return chosen and self.moment == "after"
+
+    async def leave(self, process: Process, label: str, *, chosen: bool) -> None:
+        """Let the answer to a call through, unless its process came or comes to harm."""
         if chosen:
-            process.alive = False
+            await self._harm(process, OutcomeUnknown(label, "the answer was lost"))
+        await process.awake.wait()
         self._check(process)
-        return result
+
+    async def _harm(self, process: Process, error: Unreachable) -> None:
+        if self.harm == "fail":
+            raise error
+        if self.harm == "stall":
+            await self._stall(process)
+            return
+        process.alive = False
+        raise Crash(process.name)
+
+    async def _stall(self, process: Process) -> None:
+        assert self.stalled is not None  # documented
+        process.awake.clear()
+        try:
+            await self.stalled(process.name)
+        finally:
+            process.awake.set()
 
     def _check(self, process: Process) -> None:
         if not process.alive:
@@ -72,18 +115,23 @@ class Faults:
 
 
 class _Port:
-    """A port whose calls are counted. What opens a subscription is passed on as it is."""
+    """A port whose calls are counted; a subscription counts when it is opened."""
 
     def __init__(self, faults: Faults, process: Process, name: str, port: Any) -> None:
         self._faults, self._process, self._name, self._port = faults, process, name, port
 
     def __getattr__(self, method: str) -> Any:
         real = getattr(self._port, method)
-        if method == "subscribe":
-            return real
+        label = f"{self._name}.{method}"
 
         def call(*args: Any, **kwargs: Any) -> Awaitable[Any]:
-            label = f"{self._name}.{method}"
             return self._faults.call(self._process, label, lambda: real(*args, **kwargs))
 
-        return call
+        @asynccontextmanager
+        async def subscribe(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            chosen = await self._faults.enter(self._process, label)
+            async with real(*args, **kwargs) as messages:
+                await self._faults.leave(self._process, label, chosen=chosen)
+                yield messages
+
+        return subscribe if method == "subscribe" else call

@@ -1,0 +1,35 @@
+"""The same scene with the real runner of agents, whose outputs are all too big to travel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stagewright.application.agents import AgentError, agent
+from stagewright.application.context import AgentContext
+from stagewright.application.runner import AgentRunner
+from stagewright.application.runner_options import RunnerOptions
+from stagewright.domain.ids import TaskId
+from stagewright.ports.backend import Backend
+from tests.faults.crashes import Scene
+
+OPTIONS = RunnerOptions(lease_s=5.0, inline_bytes=1, presence_s=10.0, presence_ttl_s=30.0)
+SLOW = ("prepare", "test")
+"""Stages that last longer than a third of a lease, so that it is renewed."""
+
+
+class ServedScene(Scene):
+    """Contracts, heartbeats, presence, hints, notes and blobs are in play, and may be harmed."""
+
+    async def work(self, backend: Backend) -> None:
+        @agent("worker")
+        async def worker(given: Any, ctx: AgentContext) -> Any:
+            await ctx.log(f"working on {ctx.stage}")
+            await self.clock.sleep(2.0 if ctx.stage in SLOW else 0.1)
+            task = TaskId(ctx.workflow_id, ctx.stage, ctx.visit, ctx.attempt)
+            said = self.script(task, given)
+            if "errors" in said:
+                raise AgentError(said["errors"][0]["message"])
+            return said["value"]
+
+        parts = (self.clock, self.ids, self.randomness)
+        await AgentRunner(backend, {worker: 10}, *parts, options=OPTIONS).run()
