@@ -307,6 +307,19 @@ async def test_a_result_of_an_unreadable_workflow_is_a_dead_letter(world: World)
     assert "newer version" in reason
 
 
+async def test_what_must_be_refused_is_refused_along_with_a_step(world: World) -> None:
+    await world.register(parallel("fan", [agent("a")], [agent("b")]))
+    id_ = await world.start()
+    task = await world.done("a")
+    await world.publish(
+        id_, world.envelope(task).replace(b"/a/1/1", b"/a/9/1").replace(b'"success"', b'"x"')
+    )
+    await world.apply()
+    (reason,) = await world.reasons()
+    assert "data.status" in reason
+    assert ((await world.state(id_)).step, await world.inbox()) == (2, [])
+
+
 # --- what a cache does not know -------------------------------------------------------------------
 
 

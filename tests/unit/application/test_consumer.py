@@ -302,9 +302,10 @@ async def test_after_a_loss_the_inbox_is_read_from_its_beginning(world: World) -
     await made.consume()
     (task,) = [t for t in await world.claim("check") if t.task_id.startswith(ids[0])]
     await world.complete(task)
-    (waiting,) = inbox._messages.values()
+    ((behind, waiting),) = inbox._messages.items()
     inbox._messages.clear()
     inbox._messages[1] = type(waiting)(waiting.arrival, 1, waiting.workflow_id, waiting.body)
+    inbox._messages[behind] = type(waiting)(10**6, behind, waiting.workflow_id, b"garbage")
     go_back(world)
     await made.consume()
     await made.consume()

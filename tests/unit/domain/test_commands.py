@@ -388,6 +388,16 @@ def test_what_is_held_is_dispatched_again_in_place_with_fresh_counts() -> None:
     assert flow.tasks == ["build/1/4"]
 
 
+def test_what_is_held_as_invalid_may_be_repaired_anew() -> None:
+    flow = started(agent("build", repairs=1, on_failure="hold"))
+    flow.violates("build")
+    flow.violates("build")
+    flow.retry()
+    assert flow.record("build").repairs == 0
+    flow.violates("build")
+    assert flow.tasks == ["build/1/4"]
+
+
 def test_a_stage_that_waits_for_its_next_attempt_may_be_hurried() -> None:
     flow = started(agent("build", retry={"attempts": 3, "delay_s": 60}))
     flow.fails("build")

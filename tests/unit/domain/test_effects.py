@@ -66,6 +66,16 @@ def test_a_dispatched_stage_has_a_task_and_every_instant_a_timer() -> None:
     }
 
 
+def test_what_was_recorded_while_paused_is_no_longer_in_flight() -> None:
+    flow = started(parallel("fan", [agent("a")], [wait("b", for_s=1)], [agent("c")]))
+    flow.pause()
+    flow.ok("a")
+    flow.fire("timer/b/1")
+    flight = in_flight(flow.state)
+    assert [id_.partition("/")[2] for id_ in flight.tasks] == ["c/1/1"]
+    assert flight.timers == {}
+
+
 def test_the_kinds_of_waiting_are_distinct_and_sorted() -> None:
     flow = started(parallel("fan", [agent("a")], [agent("b")], [approval("c")]))
     assert waiting_kinds(flow.now) == ("approval", "group", "task")
@@ -159,6 +169,14 @@ def test_only_what_ended_since_the_last_round_is_feedback() -> None:
         ("lint", 2),
         ("check", 2),
     ]
+
+
+def test_what_ended_before_the_last_round_is_no_feedback() -> None:
+    flow = started(agent("plan"), agent("build"), agent("check", on={"bad": "build"}))
+    flow.ok("plan")
+    flow.ok("build")
+    flow.says("check", "bad")
+    assert [r["stage"] for r in body(flow, "build")["feedback"]] == ["check"]
 
 
 def test_feedback_is_bounded_to_the_newest() -> None:
