@@ -14,7 +14,7 @@ from tests.faults.crashes import Scene
 
 OPTIONS = RunnerOptions(lease_s=5.0, inline_bytes=1, presence_s=10.0, presence_ttl_s=30.0)
 SLOW = ("prepare", "test")
-"""Stages that last longer than a third of a lease, so that it is renewed."""
+"""Stages in which leases are renewed, and that last so long that who stalled comes back amid it."""
 
 
 class ServedScene(Scene):
@@ -24,7 +24,7 @@ class ServedScene(Scene):
         @agent("worker")
         async def worker(given: Any, ctx: AgentContext) -> Any:
             await ctx.log(f"working on {ctx.stage}")
-            await self.clock.sleep(2.0 if ctx.stage in SLOW else 0.1)
+            await self.clock.sleep(4.0 if ctx.stage in SLOW else 0.1)
             task = TaskId(ctx.workflow_id, ctx.stage, ctx.visit, ctx.attempt)
             said = self.script(task, given)
             if "errors" in said:
