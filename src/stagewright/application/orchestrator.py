@@ -21,8 +21,8 @@ from stagewright.ports.system import IClock, IIdentifiers, IRandom
 
 log = structlog.get_logger(__name__)
 
-CONSUMERS = 2
-"""Each takes every second partition: while one waits for its commit, the other decides."""
+CONSUMERS = 4
+"""Each takes every fourth partition: while some wait for their commits, another decides."""
 
 
 @dataclass(frozen=True, slots=True)
