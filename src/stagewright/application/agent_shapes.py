@@ -16,7 +16,7 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from stagewright.domain.errors import ConfigurationError
-from stagewright.domain.schemas import schema_problem
+from stagewright.domain.schemas import compile_schema, schema_problem
 
 MAX_PROBLEMS = 20
 
@@ -104,7 +104,7 @@ class SchemaShape:
         if problem is not None:
             raise ConfigurationError("schema", problem)
         # Masked, because the library's messages would quote the value.
-        self._validator = jsonschema_rs.Draft202012Validator(self.schema, mask="value")
+        self._validator = compile_schema(self.schema, mask="value")
 
     def read(self, value: Any) -> Any:
         """Check the value."""

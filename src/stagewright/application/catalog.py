@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jsonschema_rs
 import orjson
 
 from stagewright.domain.checks import check
@@ -14,6 +13,7 @@ from stagewright.domain.contracts import Contract, version_key
 from stagewright.domain.definition import AgentStage, ContractRef, Definition
 from stagewright.domain.errors import Conflict, DefinitionError, NotFound
 from stagewright.domain.plan import Plan
+from stagewright.domain.schemas import compile_schema
 from stagewright.domain.workflow import Problem
 from stagewright.ports.registry import Entry, IRegistry
 from stagewright.ports.system import IClock
@@ -28,8 +28,8 @@ NEWEST_FOR_S = 1.0
 class Checker:
     """A compiled JSON Schema."""
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
-        self._validator = jsonschema_rs.validator_for(dict(schema))
+    def __init__(self, schema: Mapping[str, Any], *, mask: str | None = None) -> None:
+        self._validator = compile_schema(dict(schema), mask=mask)
 
     def problems(self, value: Any) -> tuple[Problem, ...]:
         """Return how `value` breaks the schema, the first 20 ways; empty when it fits."""
@@ -96,7 +96,9 @@ class Catalog:
             body = await self._registry.get("contract", contract.hash)
             if body is None:
                 raise NotFound("contract", f"{contract.agent} {contract.version}")
-            self._checkers[contract.hash] = Checker(Contract.model_validate_json(body).output)
+            # What an agent answered stands in no log and no reason, only where and how it is wrong.
+            schema = Contract.model_validate_json(body).output
+            self._checkers[contract.hash] = Checker(schema, mask="value")
         return self._checkers[contract.hash]
 
     async def resolve(self, reference: str) -> str:

@@ -14,6 +14,7 @@ from stagewright.domain import messages as m
 from stagewright.domain.draft import Draft
 from stagewright.domain.ids import output_key
 from stagewright.domain.plan import ROOT
+from stagewright.domain.schemas import compile_schema
 from stagewright.domain.stages import assign, complete, enter
 from stagewright.domain.workflow import (
     INPUT_KEY,
@@ -170,7 +171,7 @@ def _form_problem(draft: Draft, message: m.Decide) -> tuple[str, str] | None:
     if not isinstance(stage, d.ApprovalStage) or stage.form is None or not message.approved:
         return None
     try:
-        jsonschema_rs.validate(stage.form, message.data)
+        compile_schema(stage.form).validate(message.data)
     except jsonschema_rs.ValidationError as error:
         path = "/".join(map(str, error.instance_path)) or "data"
         return "invalid", f"{path}: {error.message}"

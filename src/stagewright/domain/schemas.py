@@ -146,9 +146,12 @@ def type_name(value: Any) -> str:
     return next((name for kind, name in _JSON_TYPES.items() if isinstance(value, kind)), "object")
 
 
-def compile_schema(schema: Any) -> jsonschema_rs.Draft202012Validator:
-    """A validator that reads no files and no network; raises ValueError for what is no schema."""
-    return jsonschema_rs.Draft202012Validator(schema, retriever=_refuse)
+def compile_schema(schema: Any, *, mask: str | None = None) -> jsonschema_rs.Draft202012Validator:
+    """A validator that reads no files and no network; raises ValueError for what is no schema.
+
+    `mask` stands in its messages in place of values, which may be nobody's to read.
+    """
+    return jsonschema_rs.Draft202012Validator(schema, retriever=_refuse, mask=mask)
 
 
 def _refuse(uri: str) -> Any:

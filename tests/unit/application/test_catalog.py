@@ -162,3 +162,18 @@ def test_a_checker_names_every_field_that_is_wrong() -> None:
 def test_a_checker_stops_after_so_many() -> None:
     checker = Checker({"items": {"type": "null"}})
     assert len(checker.problems([1] * 100)) == VIOLATIONS_LIMIT
+
+
+def test_a_checker_says_where_and_how_but_not_what_when_values_are_masked() -> None:
+    schema = {"properties": {"name": {"type": "integer"}}}
+    (problem,) = Checker(schema, mask="value").problems({"name": "sesame"})
+    assert problem["path"] == "name"
+    assert "sesame" not in problem["message"]
+    (plain,) = Checker(schema).problems({"name": "sesame"})
+    assert "sesame" in plain["message"]
+
+
+@pytest.mark.parametrize("uri", ["file:///etc/hostname", "http://127.0.0.1:9/schema.json"])
+def test_a_checker_reads_no_file_and_asks_no_server(uri: str) -> None:
+    with pytest.raises(ValueError, match="lies outside of this schema"):
+        Checker({"$ref": uri})
