@@ -151,17 +151,6 @@ class AlreadyDecided(Refused):
     """The decision was made before."""
 
 
-class Fenced(Conflict):
-    """The token is no longer the newest one of its task."""
-
-    def __init__(self, task_id: str, *, token: int | None = None) -> None:
-        self.task_id, self.token = task_id, token
-        super().__init__(
-            f"The lease on {task_id} is no longer held by token {token}.",
-            remedy="Drop the work: another holder has the task, or it is no longer awaited.",
-        )
-
-
 class OwnedElsewhere(Conflict):
     """Another process owns the file."""
 
@@ -325,19 +314,6 @@ class StoreFailed(Unreachable):
         super().__init__(what, reason, remedy=remedy)
         self.message = f"{what}: {reason.rstrip('.')}."
         self.args = (self.message,)
-
-
-class DurabilityLost(StagewrightError):
-    """The store has gone back to an older state."""
-
-    exit_code = 6
-
-    def __init__(self, partition: int, *, seen: int, found: int) -> None:
-        self.partition, self.seen, self.found = partition, seen, found
-        super().__init__(
-            f"Partition {partition} counted {seen} commits and now counts {found}.",
-            remedy="A failover or restored backup lost the difference; it is being reconciled.",
-        )
 
 
 class TimedOut(StagewrightError):

@@ -33,14 +33,6 @@ EXAMPLES: list[tuple[StagewrightError, int, str]] = [
     (errors.Refused("it is paused.", subject="p01-a"), 4, "p01-a: it is paused."),
     (errors.AlreadyDecided("ann approved it."), 4, "ann approved it."),
     (
-        errors.Fenced("p01-a/build/1/1", token=3),
-        4,
-        (
-            "The lease on p01-a/build/1/1 is no longer held by token 3."
-            " Drop the work: another holder has the task, or it is no longer awaited."
-        ),
-    ),
-    (
         errors.ValidationFailed(problems=["a: x", "b: y"]),
         5,
         "A value does not have the shape that was agreed: a: x; b: y",
@@ -60,14 +52,6 @@ EXAMPLES: list[tuple[StagewrightError, int, str]] = [
         errors.LoadError("flow.py", "it is empty.", remedy="Fill it."),
         5,
         "flow.py: it is empty. Fill it.",
-    ),
-    (
-        errors.DurabilityLost(3, seen=9, found=7),
-        6,
-        (
-            "Partition 3 counted 9 commits and now counts 7."
-            " A failover or restored backup lost the difference; it is being reconciled."
-        ),
     ),
     (errors.TimedOut("Waiting", after_s=1.5), 7, "Waiting timed out after 1.5 s."),
 ]

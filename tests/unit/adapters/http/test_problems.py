@@ -19,7 +19,6 @@ SAMPLES: list[e.StagewrightError] = [
     e.Conflict(),
     e.Refused("too late", subject="p01-1"),
     e.AlreadyDecided("decided"),
-    e.Fenced("p01-1/build/1/1", token=4),
     e.OwnedElsewhere("state.db", pid=3, address="http://127.0.0.1:1"),
     e.ValidationFailed("bad", problems=["a: no", "b: no"]),
     e.EnvelopeInvalid(problems=["stage: missing"]),
@@ -32,7 +31,6 @@ SAMPLES: list[e.StagewrightError] = [
     e.Unreachable("redis", "refused"),
     e.OutcomeUnknown("redis", "reset"),
     e.StoreFailed("state.db", "the disk is full"),
-    e.DurabilityLost(3, seen=9, found=7),
     e.TimedOut("waiting", after_s=3.0),
 ]
 
