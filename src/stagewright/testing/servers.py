@@ -145,6 +145,8 @@ class RedisServer:
             "appendfsync": self.appendonly if append else "everysec",
             "shutdown-timeout": "0",
         }
+        if "--cluster-enabled" in self._options:
+            settings["cluster-port"] = str(free_port())  # the default, port + 10000, may not exist
         pairs = [part for name, value in settings.items() for part in (f"--{name}", value)]
         return [*pairs, *self._options]
 
