@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stagewright.application.agents import AgentError, agent
+from stagewright.application.catalog import Catalog
 from stagewright.application.context import AgentContext
 from stagewright.application.runner import AgentRunner
 from stagewright.application.runner_options import RunnerOptions
@@ -32,4 +33,17 @@ class ServedScene(Scene):
             return said["value"]
 
         parts = (self.clock, self.ids, self.randomness)
-        await AgentRunner(backend, {worker: 10}, *parts, options=OPTIONS).run()
+        catalog = self.catalog(backend)
+        await AgentRunner(backend, {worker: 10}, *parts, options=OPTIONS, catalog=catalog).run()
+
+    def catalog(self, _: Backend) -> Catalog | None:
+        """Results go through the inbox."""
+        return None
+
+
+class DecidingScene(ServedScene):
+    """The runner decides its results itself."""
+
+    def catalog(self, backend: Backend) -> Catalog | None:
+        """Return what it needs to know for that."""
+        return Catalog(backend.registry, self.clock)

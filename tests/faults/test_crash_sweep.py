@@ -17,7 +17,7 @@ from stagewright.testing.contracts.harness import Harness
 from stagewright.testing.faults import Harm, Moment
 from tests.faults import crashes
 from tests.faults.crashes import Run, Scene, crashed_at
-from tests.faults.served import ServedScene
+from tests.faults.served import DecidingScene, ServedScene
 
 SHARES = 8
 """The sweep is cut into so many tests, each with every eighth call."""
@@ -85,11 +85,28 @@ async def test_no_harm_at_any_call_with_served_agents_changes_anything(
     assert await sweep(open_harness, share, moment=moment, harm=harm, kind=ServedScene) == {}
 
 
+@pytest.mark.parametrize("harm", ["kill", "fail", "stall"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("share", range(SHARES))
+async def test_no_harm_at_any_call_with_agents_that_decide_changes_anything(
+    open_harness: Any, share: int, moment: Moment, harm: Harm
+) -> None:
+    assert await sweep(open_harness, share, moment=moment, harm=harm, kind=DecidingScene) == {}
+
+
 async def test_served_agents_use_every_port_that_agents_have(open_harness: Any) -> None:
     run = await crashed_at(open_harness, kind=ServedScene)
     used = {call.partition(" ")[2] for call in run.calls if call.startswith("runner ")}
     assert run.violations == []
     assert used >= SERVED_CALLS
+
+
+async def test_agents_that_decide_leave_the_inbox_alone(open_harness: Any) -> None:
+    run = await crashed_at(open_harness, kind=DecidingScene)
+    used = {call.partition(" ")[2] for call in run.calls if call.startswith("runner ")}
+    assert run.violations == []
+    assert used - SERVED_CALLS >= {"tasks.advance", "store.load"}
+    assert "tasks.complete" not in used
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

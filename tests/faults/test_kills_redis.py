@@ -37,9 +37,13 @@ class Deployment:
             "PYTHONPATH": str(PIPELINE.parents[2]),
         }
         (folder / "journal").mkdir()
+        run = ["agent", "run", str(PIPELINE)]
         self.members = [
             *(Member(f"orchestrator-{n}", ["serve"], env, folder) for n in (1, 2)),
-            *(Member(f"agents-{n}", ["agent", "run", str(PIPELINE)], env, folder) for n in (1, 2)),
+            *(
+                Member(f"agents-{way}", run, env | {"STAGEWRIGHT_HAND_IN": way}, folder)
+                for way in ("steps", "inbox")
+            ),
         ]
 
     def start(self) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 from stagewright.domain.envelope import parse_envelope
 from stagewright.domain.events import decode_step
 from stagewright.ports.backend import Backend
-from stagewright.ports.task_queue import Claim, ClaimedTask, Completed, Completion
-from stagewright.ports.workflow_store import Commit, Verdict
+from stagewright.ports.commit import Commit, Verdict
+from stagewright.ports.task import ClaimedTask
+from stagewright.ports.task_queue import Advanced, Claim, Completed, Completion
 
 
 class Witness:
@@ -40,6 +41,14 @@ class Witness:
 
     def steps(self, commit: Commit) -> None:
         """Hold each result that was applied against the newest claim of its task."""
+        for fence in commit.fences:
+            newest = self._newest.get(fence.task_id, fence.token)
+            if newest != fence.token:
+                stale = f"{fence.task_id}: token {fence.token} was proved after {newest}"
+                self.violations.append(stale)
+        causes = [decode_step(body).cause for body in commit.log]
+        if sum(cause.startswith("result ") for cause in causes) > len(commit.fences):
+            self.violations.append(f"{commit.workflow_id}: a result was applied without proof")
         for body in commit.log:
             task_id, token = self._results.get(decode_step(body).cause, ("", 0))
             newest = self._newest.get(task_id, token)
@@ -66,6 +75,14 @@ class _Tasks:
         done: Completed = await self._queue.complete(completions, claim, now_ms)
         self._witness.claims(done.claimed)
         return done
+
+    async def advance(self, commits: Sequence[Commit], claim: Claim, now_ms: int) -> Advanced:
+        advanced: Advanced = await self._queue.advance(commits, claim, now_ms)
+        for commit, verdict in zip(commits, advanced.verdicts, strict=True):
+            if verdict is Verdict.COMMITTED:
+                self._witness.steps(commit)
+        self._witness.claims(advanced.claimed)
+        return advanced
 
 
 class _Store:

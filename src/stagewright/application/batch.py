@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -16,13 +17,24 @@ from stagewright.domain.errors import Conflict
 from stagewright.domain.messages import HoldStage
 from stagewright.domain.outputs import OutputMissing
 from stagewright.ports.backend import Backend
+from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.system import IClock, IIdentifiers, IRandom
-from stagewright.ports.workflow_store import Commit, Verdict
+from stagewright.ports.task import ClaimedTask
+from stagewright.ports.task_queue import Claim
 
 log = structlog.get_logger(__name__)
 
 CONFLICT_ROUNDS = 8
 """So often a batch is decided again because another process was faster; then it is read anew."""
+
+
+@dataclass(slots=True)
+class Wish:
+    """Tasks that whoever commits would like to claim in the same call."""
+
+    claim: Claim
+    granted: Sequence[ClaimedTask] | None = None
+    """What was claimed; None until it was asked for."""
 
 
 class BatchProcessor:
@@ -46,17 +58,24 @@ class BatchProcessor:
 
     async def process(self, work: Iterable[Work]) -> None:
         """Apply everything; what loses a race is decided again on the newer state."""
-        pending = list(work)
-        for _ in range(CONFLICT_ROUNDS):
-            if not pending:
-                return
-            pending = await self._round(pending)
-        raise Conflict(
-            f"{len({w.workflow_id for w in pending})} workflows kept moving under another process",
-            remedy="They are read again.",
-        )
+        if pending := await self.attempt(work, CONFLICT_ROUNDS):
+            ids = {item.workflow_id for item in pending}
+            raise Conflict(
+                f"{len(ids)} workflows kept moving under another process",
+                remedy="They are read again.",
+            )
 
-    async def _round(self, work: list[Work]) -> list[Work]:
+    async def attempt(
+        self, work: Iterable[Work], rounds: int, wish: Wish | None = None
+    ) -> Sequence[Work]:
+        """Like `process`, but return what lost every race; `wish` is granted with a commit."""
+        pending = list(work)
+        for _ in range(rounds):
+            if pending:
+                pending = await self._round(pending, wish)
+        return pending
+
+    async def _round(self, work: list[Work], wish: Wish | None) -> list[Work]:
         """Decide and commit once; return the work that must be decided again."""
         groups: dict[str, list[Work]] = {}
         for item in work:
@@ -77,22 +96,33 @@ class BatchProcessor:
             else:  # what looks unwanted may be wanted by what another process committed
                 self._lives.drop(workflow_id)
                 again.extend(items)
-        return again + await self._commit(groups, folds)
+        return again + await self._commit(groups, folds, wish)
 
-    async def _commit(self, groups: dict[str, list[Work]], folds: list[Fold]) -> list[Work]:
+    async def _commit(
+        self, groups: dict[str, list[Work]], folds: list[Fold], wish: Wish | None = None
+    ) -> list[Work]:
         """Commit what changed; what changed nothing is done with."""
         changed = [folded for folded in folds if folded.stepper.changed]
         idle = [folded for folded in folds if not folded.stepper.changed]
-        done = [message for folded in idle for message in folded.ignored]
+        done = [message for folded in idle for message in folded.messages]
         if done:
             await self._backend.bus.acknowledge(done)
         for folded in idle:
+            _tell_ignored(folded)
             await self._refuse(folded)
         if not changed:
             return []
         commits = [folded.stepper.commit() for folded in changed]
-        verdicts = await self._backend.store.commit(commits, self._clock.now_ms())
+        verdicts = await self._store(commits, wish)
         return await self._settle(groups, changed, verdicts)
+
+    async def _store(self, commits: Sequence[Commit], wish: Wish | None) -> Sequence[Verdict]:
+        now_ms = self._clock.now_ms()
+        if wish is None or wish.granted is not None:
+            return await self._backend.store.commit(commits, now_ms)
+        advanced = await self._backend.tasks.advance(commits, wish.claim, now_ms)
+        wish.granted = advanced.claimed
+        return advanced.verdicts
 
     async def _refuse(self, folded: Fold) -> None:
         for item, reason in folded.refused:
@@ -154,6 +184,7 @@ class BatchProcessor:
             if verdict is Verdict.COMMITTED:
                 self._lives.keep(folded.stepper.live())
                 committed.append(folded.stepper.commit())
+                _tell_ignored(folded)
                 await self._refuse(folded)
                 continue
             self._lives.drop(workflow_id)
@@ -172,6 +203,8 @@ class BatchProcessor:
         for item in items:
             if item.inbox is not None:
                 await self.reject(Refusal(item.inbox, item.broken or reason))
+            elif item.result is not None:  # its task stays leased until that ends
+                log.warning("result_not_wanted", task=str(item.result.task), why=reason)
             else:
                 self.left += 1
                 log.warning("left", workflow_id=item.workflow_id, cause=item.cause, why=reason)
@@ -180,3 +213,8 @@ class BatchProcessor:
         """Keep a message that cannot be applied as a dead letter."""
         log.warning("rejected", position=refusal.message.position, reason=refusal.reason)
         await self._backend.bus.reject(refusal.message, refusal.reason, self._clock.now_ms())
+
+
+def _tell_ignored(folded: Fold) -> None:
+    for item, why in zip(folded.ignored, folded.remarks, strict=True):
+        log.info("ignored", workflow_id=item.workflow_id, cause=item.cause, why=why)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.system import IClock
-from stagewright.ports.workflow_store import Commit, IWorkflowStore, Verdict
+from stagewright.ports.workflow_store import IWorkflowStore
 
 BATCH = 256
 

@@ -20,7 +20,7 @@ from stagewright.domain.workflow import (
     TimerWait,
     WorkflowState,
 )
-from stagewright.ports.task_queue import TaskRecord
+from stagewright.ports.task import TaskRecord
 from stagewright.ports.views import AgentView, Waiting
 
 

@@ -11,7 +11,12 @@ from stagewright.application.stepper import Stepper
 from stagewright.domain.bounded_json import parse
 from stagewright.domain.decide import timer_ids
 from stagewright.domain.effects import in_flight
-from stagewright.domain.envelope import EnvelopeRejected, StageResult, parse_envelope
+from stagewright.domain.envelope import (
+    EnvelopeRejected,
+    StageResult,
+    encode_result,
+    parse_envelope,
+)
 from stagewright.domain.errors import StagewrightError
 from stagewright.domain.ids import TaskId, partition_of
 from stagewright.domain.leases import LeaseFate, fate
@@ -19,7 +24,7 @@ from stagewright.domain.messages import Result, TaskExpired, TimerFired
 from stagewright.domain.workflow import Problem, WorkflowState
 from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.message_bus import DueTimer, InboxMessage
-from stagewright.ports.task_queue import TaskLease, TaskRecord
+from stagewright.ports.task import TaskLease, TaskRecord
 
 MAX_ENVELOPE_BYTES = 256 * 1024
 
@@ -54,13 +59,17 @@ class Work:
         """Prove and acknowledge this in the step; with a reason, also keep it as a dead letter."""
         if self.fence is not None:
             stepper.fences.append(self.fence)
-        if self.inbox is None:
-            return
-        stepper.consumed.append(self.inbox.position)
-        if reason:
-            id_ = f"p{self.inbox.partition:02d}-{letter}"
-            body = self.inbox.body
+        if self.inbox is not None:
+            stepper.consumed.append(self.inbox.position)
+        if reason and (body := self._body()):
+            id_ = f"{self.workflow_id.partition('-')[0]}-{letter}"
             stepper.dead_letters.append(DeadLetter(id_, self.workflow_id, reason, body, now_ms))
+
+    def _body(self) -> bytes:
+        """The envelope, as it came or as its runner would have sent it; empty for timers."""
+        if self.inbox is not None:
+            return self.inbox.body
+        return b"" if self.result is None else encode_result(self.result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +93,18 @@ def read_message(message: InboxMessage) -> Work | Refusal:
         return _salvaged(message, error) or Refusal(message, str(error))
     if partition_of(envelope.workflow_id) != message.partition:
         return Refusal(message, f"{envelope.workflow_id} is of another partition")
+    return work_of(envelope, message)
+
+
+def work_of(result: StageResult, inbox: InboxMessage | None = None) -> Work:
+    """What a result asks for; without a message it comes straight from its runner."""
     return Work(
-        workflow_id=envelope.workflow_id,
+        workflow_id=result.workflow_id,
         message=None,
-        cause=f"result {envelope.envelope_id}",
-        inbox=message,
-        fence=TaskLease(str(envelope.task), envelope.token),
-        result=envelope,
+        cause=f"result {result.envelope_id}",
+        inbox=inbox,
+        fence=TaskLease(str(result.task), result.token),
+        result=result,
     )
 
 

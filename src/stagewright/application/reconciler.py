@@ -16,9 +16,10 @@ from stagewright.domain.outputs import OutputMissing
 from stagewright.domain.snapshot import encode_state
 from stagewright.domain.workflow import TaskWait
 from stagewright.ports.backend import Backend
+from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.system import IClock
-from stagewright.ports.task_queue import NewTask, TaskLease
-from stagewright.ports.workflow_store import Commit, Query, Verdict
+from stagewright.ports.task import NewTask, TaskLease
+from stagewright.ports.workflow_store import Query
 
 log = structlog.get_logger(__name__)
 

@@ -11,11 +11,15 @@ import anyio
 import structlog
 
 from stagewright.application.agents import Agent
+from stagewright.application.batch import BatchProcessor
+from stagewright.application.catalog import Catalog
 from stagewright.application.context import Channels
+from stagewright.application.live import LiveWorkflows
 from stagewright.application.runner_claims import Claims
 from stagewright.application.runner_contracts import register_contracts
 from stagewright.application.runner_deadlines import Deadlines
 from stagewright.application.runner_deltas import DeltaWriter
+from stagewright.application.runner_handover import BySteps, Handover, ThroughInbox
 from stagewright.application.runner_heartbeat import Heartbeat
 from stagewright.application.runner_heartbeat_thread import HeartbeatBackend, HeartbeatThread
 from stagewright.application.runner_hints import Hints
@@ -26,10 +30,11 @@ from stagewright.application.runner_roster import Roster
 from stagewright.application.runner_run import Run, RunKey
 from stagewright.application.runner_sweeps import Sweeps
 from stagewright.application.runner_work import Work
+from stagewright.domain.envelope import StageResult
 from stagewright.domain.errors import StagewrightError
 from stagewright.ports.backend import Backend
 from stagewright.ports.system import IClock, IIdentifiers, IRandom
-from stagewright.ports.task_queue import ClaimedTask, TaskLease
+from stagewright.ports.task import ClaimedTask, TaskLease
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +48,9 @@ class AgentRunner:
     `heartbeat_backend` opens a second connection for the heartbeats' thread; without it they run on
     this event loop, which suits a backend that lives in this process: while the loop is blocked,
     nobody is there to find a lease expired. With it, `clock` must be usable from any thread.
+
+    With a `catalog` it decides what its results make of their workflows and commits that itself;
+    without, or when it should not, results go through the inbox to an orchestrator.
     """
 
     def __init__(  # noqa: PLR0913 - the ports it works with
@@ -56,6 +64,7 @@ class AgentRunner:
         options: RunnerOptions | None = None,
         identity: Identity | None = None,
         heartbeat_backend: HeartbeatBackend | None = None,
+        catalog: Catalog | None = None,
     ) -> None:
         self.options = options = options or RunnerOptions()
         self.identity = identity = identity or Identity(f"agent-{ids.short()}")
@@ -71,6 +80,7 @@ class AgentRunner:
         self._work = Work(channels, threads, options.inline_bytes)
         self._claims = Claims(
             backend.tasks,
+            _handover(backend, clock, ids, randomness, catalog),
             clock,
             self._roster,
             identity.holder,
@@ -169,7 +179,7 @@ class AgentRunner:
         run.worker = asyncio.get_running_loop().create_task(self._work.perform(run))
         run.worker.add_done_callback(partial(self._end, run))
 
-    def _end(self, run: Run, worker: asyncio.Task[bytes]) -> None:
+    def _end(self, run: Run, worker: asyncio.Task[StageResult]) -> None:
         """Hand in the result, unless nobody wants it any more.
 
         A callback, because a task that is cancelled before its first step runs no `finally`.
@@ -246,7 +256,7 @@ class AgentRunner:
         except StagewrightError as error:
             log.warning("goodbye_not_said", handed_back=len(leases), error=str(error))
 
-    async def _unwind(self, workers: Iterable[asyncio.Task[bytes]]) -> None:
+    async def _unwind(self, workers: Iterable[asyncio.Task[StageResult]]) -> None:
         """Let interrupted agents clean up for a moment; one that will not is left behind."""
         tasks = [*workers]
         if tasks:
@@ -256,3 +266,17 @@ class AgentRunner:
                 return_when=asyncio.FIRST_COMPLETED,
             )
             pause.cancel()
+
+
+def _handover(
+    backend: Backend,
+    clock: IClock,
+    ids: IIdentifiers,
+    randomness: IRandom,
+    catalog: Catalog | None,
+) -> Handover:
+    inbox = ThroughInbox(backend.tasks, clock)
+    if catalog is None:
+        return inbox
+    lives = LiveWorkflows(backend.store, catalog)
+    return BySteps(lives, BatchProcessor(backend, lives, clock, ids, randomness), inbox)

@@ -10,19 +10,16 @@ from functools import partial
 import structlog
 
 from stagewright.application.alarm import Alarm
+from stagewright.application.batch import Wish
 from stagewright.application.patience import FIRST_DELAY_S, MOST_DELAY_S, patiently
+from stagewright.application.runner_handover import Handover
 from stagewright.application.runner_roster import Roster, Served
 from stagewright.application.runner_run import Run
+from stagewright.domain.envelope import StageResult
 from stagewright.domain.errors import StagewrightError
 from stagewright.ports.system import IClock
-from stagewright.ports.task_queue import (
-    Claim,
-    ClaimedTask,
-    Completed,
-    Completion,
-    ITaskQueue,
-    TaskLease,
-)
+from stagewright.ports.task import ClaimedTask, TaskLease
+from stagewright.ports.task_queue import Claim, ITaskQueue
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +32,7 @@ class Claims:
     def __init__(  # noqa: PLR0913 - the ports and settings it works with
         self,
         queue: ITaskQueue,
+        handover: Handover,
         clock: IClock,
         roster: Roster,
         holder: str,
@@ -44,10 +42,10 @@ class Claims:
         start: Callable[[ClaimedTask], None],
         settled: Callable[[Run], None],
     ) -> None:
-        self._queue, self._clock, self._roster = queue, clock, roster
+        self._queue, self._handover, self._clock, self._roster = queue, handover, clock, roster
         self._holder, self._lease_s, self._batch = holder, lease_s, batch
         self._start, self._settled = start, settled
-        self._ready: list[tuple[Run, bytes]] = []
+        self._ready: list[tuple[Run, StageResult]] = []
         self._hungry = True
         self._unasked: frozenset[Served] = frozenset()
         """Agents that nothing was claimed for because they had no free place."""
@@ -65,10 +63,10 @@ class Claims:
         self._hungry = True
         self._alarm.ring()
 
-    def hand_in(self, run: Run, result: bytes) -> None:
-        """Publish a result with the next call, and claim in its place if more may be waiting."""
+    def hand_in(self, run: Run, result: StageResult) -> None:
+        """Hand in a result with the next call, and claim in its place if more may be waiting."""
         self._ready.append((run, result))
-        if run.served in self._unasked:
+        if run.served in self._unasked or self._handover.queues:
             self._hungry = True
         self._alarm.ring()
 
@@ -91,22 +89,19 @@ class Claims:
     async def _exchange(self, claim: Claim | None) -> None:
         ready, self._ready = self._ready[: self._batch], self._ready[self._batch :]
         self._hungry = self._hungry and claim is None
+        wish = None if claim is None else Wish(claim)
         try:
-            answer = await self._call(ready, claim)
+            await self._call(ready, wish)
         except StagewrightError as error:
             self._ready[:0] = ready
             self._hungry = True
+            await self._take(wish)
             await self._back_off(error)
             return
         self._delay_s = 0.0
-        for (run, _), accepted in zip(ready, answer.accepted, strict=True):
-            if not accepted:
-                log.info("result_not_wanted", task=run.claimed.task_id, token=run.claimed.token)
+        for run, _ in ready:
             self._settled(run)
-        if self._open:
-            self._take(claim, answer.claimed)
-        else:
-            await self._give_back(answer.claimed)
+        await self._take(wish)
 
     def _claim(self) -> Claim | None:
         """What can be taken on now; None when every place is taken."""
@@ -117,32 +112,34 @@ class Claims:
         lowest_first = self._calls % LOWEST_FIRST_EVERY == LOWEST_FIRST_EVERY - 1
         return Claim(self._holder, wants, self._lease_s, lowest_first)
 
-    async def _call(self, ready: Sequence[tuple[Run, bytes]], claim: Claim | None) -> Completed:
-        now_ms = self._clock.now_ms()
-        self._calls += claim is not None
+    async def _call(self, ready: Sequence[tuple[Run, StageResult]], wish: Wish | None) -> None:
+        """Hand in what is ready, and claim; in one call unless nothing came of the results."""
+        self._calls += wish is not None
         if ready:
-            results = [Completion(*run.key, result) for run, result in ready]
-            return await self._queue.complete(results, claim, now_ms)
-        assert claim is not None  # noqa: S101  # else nothing would be asked for
-        return Completed((), await self._queue.claim(claim, now_ms))
+            await self._handover.hand_in([result for _, result in ready], wish)
+        if wish is not None and wish.granted is None:
+            wish.granted = await self._queue.claim(wish.claim, self._clock.now_ms())
 
-    def _take(self, claim: Claim | None, claimed: Sequence[ClaimedTask]) -> None:
-        for task in claimed:
+    async def _take(self, wish: Wish | None) -> None:
+        """Start what was claimed, or give it back when the runner was told to stop."""
+        if wish is None or not wish.granted:
+            return
+        if not self._open:
+            await self._give_back(wish.granted)
+            return
+        for task in wish.granted:
             self._start(task)
-        if claimed and claim is not None:
-            self.found = True
-            # A want that was met in full may not have been all there is.
-            taken = Counter(task.lane for task in claimed)
-            self._hungry = self._hungry or any(
-                sum(taken[lane] for lane in want.lanes) >= want.slots for want in claim.wants
-            )
+        self.found = True
+        # A want that was met in full may not have been all there is.
+        taken = Counter(task.lane for task in wish.granted)
+        self._hungry = self._hungry or any(
+            sum(taken[lane] for lane in want.lanes) >= want.slots for want in wish.claim.wants
+        )
 
     async def _give_back(self, claimed: Sequence[ClaimedTask]) -> None:
-        """Return what was claimed while the runner was told to stop."""
         leases = [TaskLease(task.task_id, task.token) for task in claimed]
-        if leases:
-            release = partial(self._queue.release, leases, lost=False, now_ms=self._clock.now_ms())
-            await patiently(self._clock, "giving tasks back", release)
+        release = partial(self._queue.release, leases, lost=False, now_ms=self._clock.now_ms())
+        await patiently(self._clock, "giving tasks back", release)
 
     async def _back_off(self, error: StagewrightError) -> None:
         self._delay_s = min(max(self._delay_s * 2, FIRST_DELAY_S), MOST_DELAY_S)

@@ -8,7 +8,8 @@ import structlog
 
 from stagewright.domain.errors import StagewrightError
 from stagewright.ports.system import IClock
-from stagewright.ports.task_queue import ITaskQueue, TaskLease
+from stagewright.ports.task import TaskLease
+from stagewright.ports.task_queue import ITaskQueue
 
 log = structlog.get_logger(__name__)
 

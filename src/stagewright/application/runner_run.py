@@ -6,8 +6,9 @@ import asyncio
 
 from stagewright.application.context import AgentContext
 from stagewright.application.runner_roster import Served
+from stagewright.domain.envelope import StageResult
 from stagewright.domain.ids import TaskId
-from stagewright.ports.task_queue import ClaimedTask, TaskLease
+from stagewright.ports.task import ClaimedTask, TaskLease
 
 RunKey = tuple[str, int]
 """Task id and token: a task that was lost may come back while its first run still ends."""
@@ -23,7 +24,7 @@ class Run:
         self.task = TaskId.parse(claimed.task_id)
         self.started_at_ms = now_ms
         self.context: AgentContext | None = None
-        self.worker: asyncio.Task[bytes] | None = None
+        self.worker: asyncio.Task[StageResult] | None = None
         self.refused: str | None = None
         """Why nobody wants the result any more."""
 

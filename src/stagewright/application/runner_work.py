@@ -1,4 +1,4 @@
-"""Does one task: reads its input, calls the agent, writes the result as an envelope."""
+"""Does one task: reads its input, calls the agent, checks and bounds what it returned."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stagewright.application.notes import printable
 from stagewright.application.patience import patiently
 from stagewright.application.runner_run import Run
 from stagewright.domain.bounded_json import canonical
-from stagewright.domain.envelope import BlobRef, StageResult, blob_ref, encode_result, rfc3339
+from stagewright.domain.envelope import BlobRef, StageResult, blob_ref, rfc3339
 from stagewright.domain.errors import ValidationFailed
 from stagewright.domain.stage_result import BLOB_KEY, MAX_TEXT
 from stagewright.domain.task_body import TaskBody, TaskBodyInvalid, parse_task_body
@@ -45,7 +45,8 @@ class Failed(Exception):
 class Output:
     """What an agent made, ready for the wire."""
 
-    body: bytes = b"null"
+    value: Any = None
+    """None also when it is a blob."""
     blob: BlobRef | None = None
     label: str | None = None
 
@@ -58,8 +59,8 @@ class Work:
         self._limiter = anyio.CapacityLimiter(max(threads, 1))
         self._inline_bytes = inline_bytes
 
-    async def perform(self, run: Run) -> bytes:
-        """Return the envelope that says what became of the attempt."""
+    async def perform(self, run: Run) -> StageResult:
+        """Return what became of the attempt."""
         traceparent = None
         output, errors = Output(), tuple[Problem, ...]()
         try:
@@ -73,7 +74,7 @@ class Work:
             errors = (problem(type(error).__name__, str(error)),)
         if run.context is not None:
             await run.context.close()
-        return self._envelope(run, output, errors, traceparent)
+        return self._result(run, output, errors, traceparent)
 
     def _body(self, run: Run) -> TaskBody:
         try:
@@ -150,42 +151,40 @@ class Work:
         label = None
         if isinstance(returned, Labelled):
             label, returned = returned.label, returned.value
-        body = _written(run, returned, label)
+        value, body = _written(run, returned, label)
         if len(body) <= self._inline_bytes:
-            return Output(body, None, label)
+            return Output(value, None, label)
         put = partial(self._channels.blobs.put, run.task.workflow_id, body)
         hash_ = await patiently(self._channels.clock, "storing an output", put)
-        return Output(b"null", BlobRef(hash_, len(body)), label)
+        return Output(None, BlobRef(hash_, len(body)), label)
 
-    def _envelope(
+    def _result(
         self, run: Run, output: Output, errors: tuple[Problem, ...], traceparent: str | None
-    ) -> bytes:
+    ) -> StageResult:
         now_ms = self._channels.clock.now_ms()
         duration_ms = max(now_ms - run.started_at_ms, 0)
         queued_ms = max(run.started_at_ms - run.claimed.queued_at_ms, 0)
         used = run.context.usage if run.context is not None else {}
         run.served.duration.observe(duration_ms)
         log.debug("task_ended", failed=bool(errors), duration_ms=duration_ms)
-        return encode_result(
-            StageResult(
-                envelope_id=self._channels.ids.uuid7(),
-                source=run.served.source,
-                time=rfc3339(now_ms),
-                task=run.task,
-                token=run.claimed.token,
-                status="failure" if errors else "success",
-                outcome=output.label,
-                value=orjson.Fragment(output.body),
-                blob=output.blob,
-                errors=errors,
-                usage={**used, "duration_ms": duration_ms, "queued_ms": queued_ms},
-                traceparent=traceparent,
-            )
+        return StageResult(
+            envelope_id=self._channels.ids.uuid7(),
+            source=run.served.source,
+            time=rfc3339(now_ms),
+            task=run.task,
+            token=run.claimed.token,
+            status="failure" if errors else "success",
+            outcome=output.label,
+            value=output.value,
+            blob=output.blob,
+            errors=errors,
+            usage={**used, "duration_ms": duration_ms, "queued_ms": queued_ms},
+            traceparent=traceparent,
         )
 
 
-def _written(run: Run, returned: Any, label: str | None) -> bytes:
-    """Return the output as canonical JSON, or fail with how it breaks the contract."""
+def _written(run: Run, returned: Any, label: str | None) -> tuple[Any, bytes]:
+    """Return the output as value and canonical JSON, or fail with how it breaks the contract."""
     if label is not None and label not in run.served.labels:
         known = ", ".join(sorted(run.served.labels))
         message = f"the label {label!r} is not declared; expected one of {known}"
@@ -201,7 +200,7 @@ def _written(run: Run, returned: Any, label: str | None) -> bytes:
     if type(value) is dict and BLOB_KEY in value:
         found = [{"path": BLOB_KEY, "message": "this key is reserved for references"}]
         raise Failed(_problems("contract_violation", found))
-    return body
+    return value, body
 
 
 def problem(type_: str, message: str, **facts: Any) -> Problem:

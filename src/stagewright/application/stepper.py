@@ -23,10 +23,10 @@ from stagewright.domain.outputs import OutputMissing, Outputs
 from stagewright.domain.snapshot import encode_state
 from stagewright.domain.workflow import Answer, TaskWait, WorkflowState
 from stagewright.ports.blob_store import IBlobStore
+from stagewright.ports.commit import Commit, IndexEntry
 from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.system import IIdentifiers, IRandom
-from stagewright.ports.task_queue import NewTask, TaskLease
-from stagewright.ports.workflow_store import Commit, IndexEntry
+from stagewright.ports.task import NewTask, TaskLease
 
 FETCH_LIMIT_BYTES = 8 * 1024 * 1024
 """Biggest output that is fetched so that a rule or a template can look inside."""

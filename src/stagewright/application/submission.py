@@ -13,8 +13,9 @@ from stagewright.domain.errors import Conflict, WorkflowNotFound
 from stagewright.domain.outputs import OutputMissing
 from stagewright.domain.workflow import Answer
 from stagewright.ports.backend import Backend
+from stagewright.ports.commit import Verdict
 from stagewright.ports.system import IClock, IIdentifiers, IRandom
-from stagewright.ports.workflow_store import Tombstone, Verdict
+from stagewright.ports.workflow_store import Tombstone
 
 ROUNDS = 50
 """So often a command is decided again because the workflow moved meanwhile."""

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 import structlog
 
 from stagewright.domain.errors import StagewrightError
+from stagewright.ports.commit import Commit
 from stagewright.ports.message_bus import IMessageBus, Message, Topic
-from stagewright.ports.workflow_store import Commit
 
 log = structlog.get_logger(__name__)
 

@@ -59,6 +59,10 @@ def _runner_options(settings: Settings) -> RunnerOptions:
     return RunnerOptions(lease_s=settings.lease_s, grace_s=settings.grace_s)
 
 
+def _deciding(settings: Settings, catalog: Catalog) -> Catalog | None:
+    return catalog if settings.hand_in == "steps" else None
+
+
 def _identity(ids: IIdentifiers) -> Identity:
     host, pid = socket.gethostname(), os.getpid()
     return Identity(f"{host}:{pid}:{ids.short()[:6]}", host, pid)
@@ -98,6 +102,7 @@ class Container(containers.DeclarativeContainer):
         randomness=random,
         options=runner_options,
         identity=providers.Factory(_identity, ids),
+        catalog=providers.Factory(_deciding, settings, catalog),
     )
 
 

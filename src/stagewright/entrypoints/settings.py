@@ -71,6 +71,11 @@ class Settings(BaseSettings):
         default=30.0,
         description="How long a task stays with an agent that gives no sign of life.",
     )
+    hand_in: Literal["steps", "inbox"] = Field(
+        default="steps",
+        description="`steps`: whoever runs agents decides what their results make of a workflow "
+        "and commits that. `inbox`: it hands results to an orchestrator, and needs no definitions.",
+    )
     grace_s: Annotated[float, Field(ge=0, le=3_600)] = Field(
         default=10.0,
         description="How long running tasks may finish when a process stops or reloads.",

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Protocol
 
 from stagewright.ports.health import PortHealth
-from stagewright.ports.task_queue import TaskRecord
+from stagewright.ports.task import TaskRecord
 
 
 class Topic(Enum):

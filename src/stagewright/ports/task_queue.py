@@ -4,50 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-from stagewright.domain.records import record
-
-
-@record
-class NewTask:
-    """A task to be queued by a commit."""
-
-    task_id: str
-    """`workflow_id/stage/visit/attempt`."""
-    lane: str
-    """`agent@major.minor`."""
-    priority: int
-    """0 (most urgent) to 3."""
-    timeout_s: float
-    """Longest execution, from claim to completion."""
-    body: bytes
-    """JSON for the runner: input, feedback, contract, trace."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskLease:
-    """Proof of the right to finish a task."""
-
-    task_id: str
-    token: int
-
-
-@record
-class ClaimedTask:
-    """A task leased to the caller until `expires_at_ms`."""
-
-    task_id: str
-    token: int
-    lane: str
-    priority: int
-    body: bytes
-    queued_at_ms: int
-    expires_at_ms: int
-    deadline_at_ms: int
-    """The lease is never extended beyond this instant."""
-    lost: int
-    """Leases of this task that were lost before."""
+from stagewright.ports.commit import Commit, Verdict
+from stagewright.ports.task import ClaimedTask, TaskLease, TaskRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +49,11 @@ class Completed:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskRecord:
-    """What is known of a task that is in flight."""
+class Advanced:
+    """Answer to `advance`: the verdicts in order, and new claims."""
 
-    task_id: str
-    state: Literal["queued", "leased", "done", "suspended"]
-    """`done`: its result lies in the inbox. `suspended`: its workflow is paused."""
-    lane: str
-    priority: int
-    token: int
-    """0 before the first claim."""
-    holder: str | None
-    queued_at_ms: int
-    claimed_at_ms: int | None
-    expires_at_ms: int | None
-    deadline_at_ms: int | None
-    lost: int
-    position: int | None = None
-    """Place in its lane while queued: 0 is next. Only `inspect` fills it."""
+    verdicts: Sequence[Verdict]
+    claimed: Sequence[ClaimedTask]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +98,15 @@ class ITaskQueue(Protocol):
         Each completion is atomic. Not accepted (nothing published): the token is not current or
         the task is gone. Repeating an accepted completion whose result was not yet applied is
         accepted again and publishes nothing more.
+        """
+        ...
+
+    async def advance(self, commits: Sequence[Commit], claim: Claim, now_ms: int) -> Advanced:
+        """Commit as `IWorkflowStore.commit` does, then claim: for whoever decides results itself.
+
+        What the commits queue may be claimed at once, in its turn; hints go out only for what
+        stays queued. When the call raises, each commit either took effect or did not, and what was
+        claimed falls back into its lane when its lease ends.
         """
         ...
 

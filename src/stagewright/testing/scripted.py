@@ -10,7 +10,8 @@ from stagewright.domain.ids import TaskId
 from stagewright.domain.task_body import parse_task_body
 from stagewright.ports.backend import Backend
 from stagewright.ports.system import IClock, IIdentifiers
-from stagewright.ports.task_queue import Claim, ClaimedTask, Completion, Want
+from stagewright.ports.task import ClaimedTask
+from stagewright.ports.task_queue import Claim, Completion, Want
 
 Script = Callable[[TaskId, Any], dict[str, Any]]
 """Task and input to the fields of a StageResult that differ from a success with null."""

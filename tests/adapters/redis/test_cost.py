@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from stagewright.adapters.redis import workflow_store
+from stagewright.ports.commit import Commit
 from stagewright.ports.message_bus import Topic
 from stagewright.ports.task_queue import Completion
-from stagewright.ports.workflow_store import Commit, Query, Tombstone
+from stagewright.ports.workflow_store import Query, Tombstone
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.harness import at_once, drive
 from stagewright.testing.contracts.samples import (

@@ -11,9 +11,9 @@ import pytest
 from stagewright.adapters.redis import open_backend
 from stagewright.domain.errors import OutcomeUnknown
 from stagewright.ports.backend import Backend, BackendOptions
+from stagewright.ports.commit import Verdict
 from stagewright.ports.message_bus import Message, Topic
 from stagewright.ports.task_queue import Completion
-from stagewright.ports.workflow_store import Verdict
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.bus_waiting import begun
 from stagewright.testing.contracts.harness import at_once

@@ -12,8 +12,9 @@ from stagewright.adapters.redis import open_backend
 from stagewright.adapters.system.clock import SystemClock
 from stagewright.domain.errors import Unreachable
 from stagewright.ports.backend import Backend, BackendOptions
+from stagewright.ports.commit import Verdict
 from stagewright.ports.message_bus import Message, Received, Topic
-from stagewright.ports.workflow_store import Stored, Verdict
+from stagewright.ports.workflow_store import Stored
 from stagewright.testing.contracts.harness import at_once
 from stagewright.testing.contracts.samples import start, then, workflow
 from stagewright.testing.servers import RedisServer, free_port

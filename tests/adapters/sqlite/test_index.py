@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from stagewright.adapters.sqlite import SqliteBackend, index
-from stagewright.ports.workflow_store import IndexEntry, Query
+from stagewright.ports.commit import IndexEntry
+from stagewright.ports.workflow_store import Query
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.samples import committed, entry, start, workflow
 

@@ -20,7 +20,8 @@ from stagewright.domain.errors import Unreachable
 from stagewright.domain.task_body import encode_task_body
 from stagewright.ports.backend import Backend, BackendOptions
 from stagewright.ports.message_bus import Message, Topic
-from stagewright.ports.task_queue import Claim, ClaimedTask, Completed, Completion, TaskLease
+from stagewright.ports.task import ClaimedTask, TaskLease
+from stagewright.ports.task_queue import Claim, Completed, Completion
 from stagewright.testing.clock import VirtualClock, settle
 from stagewright.testing.contracts import samples
 from stagewright.testing.contracts.harness import at_once

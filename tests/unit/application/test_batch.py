@@ -17,8 +17,8 @@ from stagewright.domain.errors import Conflict, Unreachable
 from stagewright.domain.events import decode_step
 from stagewright.domain.stage_result import BlobRef
 from stagewright.domain.workflow import HeldWait, TaskWait
+from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.message_bus import DueTimer
-from stagewright.ports.workflow_store import Commit, Verdict
 from tests.unit.application.test_live import make_unreadable
 from tests.unit.application.world import World, dumps
 from tests.unit.domain.kernel import agent, approval, parallel, wait

@@ -22,8 +22,8 @@ from stagewright.domain.errors import (
 from stagewright.domain.events import decode_step
 from stagewright.domain.ids import partition_of
 from stagewright.domain.stage_result import BlobRef
+from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.control import RegisterRequest
-from stagewright.ports.workflow_store import Commit, Verdict
 from tests.unit.application.test_batch import Slow
 from tests.unit.application.world import World, dumps
 from tests.unit.domain.kernel import agent, approval, define, parallel, wait

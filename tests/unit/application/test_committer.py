@@ -11,7 +11,7 @@ import pytest
 from stagewright.application import committer as subject
 from stagewright.application.committer import Committer
 from stagewright.domain.errors import Unreachable
-from stagewright.ports.workflow_store import Commit, Verdict
+from stagewright.ports.commit import Commit, Verdict
 from stagewright.testing.clock import VirtualClock, settle
 
 

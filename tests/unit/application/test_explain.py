@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stagewright.application.explain import Scene, explain, live_agents
-from stagewright.ports.task_queue import TaskRecord
+from stagewright.ports.task import TaskRecord
 from stagewright.ports.views import AgentView, Waiting
 from tests.unit.domain.kernel import (
     START_MS,

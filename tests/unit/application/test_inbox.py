@@ -21,7 +21,7 @@ from stagewright.domain.ids import TaskId
 from stagewright.domain.messages import Result, TaskExpired, TimerFired
 from stagewright.domain.stage_result import BlobRef
 from stagewright.ports.message_bus import DueTimer, InboxMessage
-from stagewright.ports.task_queue import ClaimedTask, TaskLease, TaskRecord
+from stagewright.ports.task import ClaimedTask, TaskLease, TaskRecord
 from tests.unit.application.world import World, dumps, envelope
 from tests.unit.domain.kernel import agent, approval
 

@@ -11,7 +11,7 @@ from stagewright.application.withdrawal import CANCEL, tell_agents, withdraws
 from stagewright.domain.errors import Unreachable
 from stagewright.ports.backend import Backend, BackendOptions
 from stagewright.ports.message_bus import Message, Topic
-from stagewright.ports.task_queue import TaskLease
+from stagewright.ports.task import TaskLease
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.samples import start, workflow
 

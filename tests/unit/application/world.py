@@ -28,7 +28,8 @@ from stagewright.ports.backend import Backend, BackendOptions
 from stagewright.ports.control import CommandReply, CommandRequest, Started, StartRequest
 from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.message_bus import InboxMessage, Message, Received, Topic
-from stagewright.ports.task_queue import Claim, ClaimedTask, Completion, TaskLease, TaskRecord, Want
+from stagewright.ports.task import ClaimedTask, TaskLease, TaskRecord
+from stagewright.ports.task_queue import Claim, Completion, Want
 from stagewright.ports.workflow_store import Stored
 from stagewright.testing.clock import VirtualClock, settle
 from stagewright.testing.identifiers import SeededIdentifiers

@@ -7,7 +7,8 @@ from itertools import islice
 
 from stagewright.domain import ids
 from stagewright.domain.errors import CursorInvalid
-from stagewright.ports.workflow_store import IndexEntry, Query
+from stagewright.ports.commit import IndexEntry
+from stagewright.ports.workflow_store import Query
 
 ROWS_LOOKED_AT = 5_000
 

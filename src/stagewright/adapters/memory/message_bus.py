@@ -23,7 +23,7 @@ from stagewright.ports.message_bus import (
     Topic,
 )
 from stagewright.ports.system import IClock
-from stagewright.ports.task_queue import TaskRecord
+from stagewright.ports.task import TaskRecord
 
 OVERSIZE_KEEPS_BYTES = 1_024
 

@@ -11,11 +11,12 @@ from typing import Literal
 from stagewright.adapters.memory.hints import Listeners, Waiters
 from stagewright.adapters.memory.queues import Inbox, Ordered
 from stagewright.domain import ids
+from stagewright.ports.commit import IndexEntry
 from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.message_bus import Message, PartitionMark, Topic
 from stagewright.ports.registry import Entry, Kind
-from stagewright.ports.task_queue import NewTask, TaskRecord
-from stagewright.ports.workflow_store import IndexEntry, Tombstone
+from stagewright.ports.task import NewTask, TaskRecord
+from stagewright.ports.workflow_store import Tombstone
 
 NOTES_KEPT = 1_000
 DEFAULT_PARTITIONS = 4
@@ -147,6 +148,7 @@ class Namespace:
         self.claims = 0
         self._feed_retention_ms = round(feed_retention_s * 1000)
         self._arrivals = 0
+        self._queued: list[Task] = []
 
     def partition_of(self, id_: str) -> Partition:
         """Return the partition that an id names."""
@@ -201,10 +203,17 @@ class Namespace:
         return lanes.setdefault(task.partition, Ordered())
 
     def enqueue(self, task: Task) -> None:
-        """Put a task into its lane and tell who may claim it."""
+        """Put a task into its lane; `tell_of_queued` says so."""
         task.state = "queued"
         self.lane_of(task).put(task, task.place)
-        self.listeners.tell(Topic.WAKE, Message(task.workflow_id, task.lane.encode()))
+        self._queued.append(task)
+
+    def tell_of_queued(self) -> None:
+        """Tell who may claim it of each task that was put into its lane and is there still."""
+        queued, self._queued = self._queued, []
+        for task in queued:
+            if task.state == "queued":
+                self.listeners.tell(Topic.WAKE, Message(task.workflow_id, task.lane.encode()))
 
     def withdraw(self, task: Task) -> None:
         """Take a task out of its lane, or its lease out of the watch."""

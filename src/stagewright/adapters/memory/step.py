@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from stagewright.adapters.memory.state import Namespace, Workflow
-from stagewright.ports.task_queue import TaskLease
-from stagewright.ports.workflow_store import Commit, IndexEntry, Verdict
+from stagewright.ports.commit import Commit, IndexEntry, Verdict
+from stagewright.ports.task import TaskLease
 
 
 def apply(state: Namespace, commit: Commit, now_ms: int) -> Verdict:

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from stagewright.adapters.memory import step
 from stagewright.adapters.memory.queues import Ordered
 from stagewright.adapters.memory.state import Namespace, Task
-from stagewright.ports.task_queue import (
-    Claim,
-    ClaimedTask,
-    Completed,
-    Completion,
-    LaneDepth,
-    TaskLease,
-    TaskRecord,
-    Want,
-)
+from stagewright.ports.commit import Commit
+from stagewright.ports.task import ClaimedTask, TaskLease, TaskRecord
+from stagewright.ports.task_queue import Advanced, Claim, Completed, Completion, LaneDepth, Want
 
 PRIORITIES = (0, 1, 2, 3)
 
@@ -93,6 +87,13 @@ class MemoryTaskQueue:
         accepted = [self._complete(completion) for completion in completions]
         return Completed(accepted, self._claim(claim, now_ms) if claim else [])
 
+    async def advance(self, commits: Sequence[Commit], claim: Claim, now_ms: int) -> Advanced:
+        """Commit steps, then claim."""
+        verdicts = [step.apply(self._state, commit, now_ms) for commit in commits]
+        claimed = self._claim(claim, now_ms)
+        self._state.tell_of_queued()
+        return Advanced(verdicts, claimed)
+
     def _complete(self, completion: Completion) -> bool:
         task = self._state.tasks.get(completion.task_id)
         if task is None or task.token != completion.token:
@@ -105,7 +106,9 @@ class MemoryTaskQueue:
 
     async def release(self, leases: Sequence[TaskLease], lost: bool, now_ms: int) -> Sequence[bool]:  # noqa: ARG002, FBT001
         """Put leased tasks back to the front of their lanes."""
-        return [self._release(lease, lost=lost) for lease in leases]
+        released = [self._release(lease, lost=lost) for lease in leases]
+        self._state.tell_of_queued()
+        return released
 
     def _release(self, lease: TaskLease, *, lost: bool) -> bool:
         task = self._state.tasks.get(lease.task_id)

@@ -8,9 +8,10 @@ from typing import Literal
 
 from stagewright.adapters.memory import index, step
 from stagewright.adapters.memory.state import Namespace
+from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.health import PortHealth
 from stagewright.ports.system import IClock
-from stagewright.ports.workflow_store import Commit, Page, Query, Stored, Tombstone, Verdict
+from stagewright.ports.workflow_store import Page, Query, Stored, Tombstone
 
 
 class MemoryWorkflowStore:
@@ -32,7 +33,9 @@ class MemoryWorkflowStore:
 
     async def commit(self, commits: Sequence[Commit], now_ms: int) -> Sequence[Verdict]:
         """Apply each commit atomically and on its own."""
-        return [step.apply(self._state, commit, now_ms) for commit in commits]
+        verdicts = [step.apply(self._state, commit, now_ms) for commit in commits]
+        self._state.tell_of_queued()
+        return verdicts
 
     async def log(
         self,

@@ -8,7 +8,8 @@ from typing import Any
 
 from stagewright.adapters.redis.connection import Argument
 from stagewright.adapters.redis.lanes import PRIORITIES, Lanes, Offer, Quota, allot, share
-from stagewright.ports.task_queue import Claim, ClaimedTask
+from stagewright.ports.task import ClaimedTask
+from stagewright.ports.task_queue import Claim
 
 _VALUES_PER_TASK = 9
 

@@ -9,9 +9,9 @@ from stagewright.adapters.redis.connection import Argument
 from stagewright.adapters.redis.indexes import members
 from stagewright.adapters.redis.letters import pack_letter
 from stagewright.domain.errors import LimitExceeded, UsageError
+from stagewright.ports.commit import Commit
 from stagewright.ports.dead_letters import DeadLetter
-from stagewright.ports.task_queue import NewTask
-from stagewright.ports.workflow_store import Commit
+from stagewright.ports.task import NewTask
 
 _shape = struct.Struct(">HHHHHHHHHHB").pack
 

@@ -14,7 +14,7 @@ from stagewright.adapters.redis.marks import Marks
 from stagewright.adapters.redis.records import unpack_record
 from stagewright.adapters.redis.shared import Shared
 from stagewright.ports.message_bus import DueTimer, PartitionMark
-from stagewright.ports.task_queue import TaskRecord
+from stagewright.ports.task import TaskRecord
 
 
 @dataclass(slots=True)

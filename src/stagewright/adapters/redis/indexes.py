@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from stagewright.domain import ids
 from stagewright.domain.errors import CursorInvalid
-from stagewright.ports.workflow_store import IndexEntry, Query
+from stagewright.ports.commit import IndexEntry
+from stagewright.ports.workflow_store import Query
 
 ROWS_LOOKED_AT = 5_000
 

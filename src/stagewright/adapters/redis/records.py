@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Literal
 
-from stagewright.ports.task_queue import TaskRecord
+from stagewright.ports.task import TaskRecord
 
 _HEAD = struct.Struct(">BBBHQQQQQQ")
 _STATES: tuple[Literal["queued", "leased", "done", "suspended"], ...] = (

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any
 
 from stagewright.adapters.redis.claiming import Claiming
 from stagewright.adapters.redis.connection import Argument, Command
 from stagewright.adapters.redis.keys import PartitionKeys
 from stagewright.adapters.redis.lanes import Offer, Quota
+from stagewright.adapters.redis.leads import Lead, Results, Steps, by_partition, claim_keys, send
 from stagewright.adapters.redis.records import unpack_record
 from stagewright.adapters.redis.shared import Shared
 from stagewright.domain import ids
-from stagewright.ports.task_queue import (
-    Claim,
-    ClaimedTask,
-    Completed,
-    Completion,
-    LaneDepth,
-    TaskLease,
-    TaskRecord,
-)
+from stagewright.ports.commit import Commit
+from stagewright.ports.task import ClaimedTask, TaskLease, TaskRecord
+from stagewright.ports.task_queue import Advanced, Claim, Completed, Completion, LaneDepth
 
 ROUNDS = 8
 """Round trips of one claim: others may take what was offered to it."""
-
-T = TypeVar("T", TaskLease, Completion)
 
 
 class RedisTaskQueue:
@@ -38,7 +31,7 @@ class RedisTaskQueue:
     """
 
     def __init__(self, shared: Shared) -> None:
-        self._functions, self._keys = shared.functions, shared.keys
+        self._shared, self._functions, self._keys = shared, shared.functions, shared.keys
         self._lanes, self._watch = shared.lanes, shared.watch
         self._turns = count()
 
@@ -50,60 +43,61 @@ class RedisTaskQueue:
         self, completions: Sequence[Completion], claim: Claim | None, now_ms: int
     ) -> Completed:
         """Prove the tokens, publish the results, end the leases; then claim."""
-        groups = self._group(completions)
-        if claim is None or not any(want.slots > 0 for want in claim.wants):
-            return Completed(await self._publish(completions, groups), [])
+        results = Results(self._shared, completions)
+        claimed = await self._lead(results, claim, now_ms)
+        return Completed(results.accepted, claimed)
+
+    async def advance(self, commits: Sequence[Commit], claim: Claim, now_ms: int) -> Advanced:
+        """Commit steps, then claim."""
+        steps = Steps(self._shared, commits, now_ms)
+        steps.note_tasks()  # the claim comes after the commits
+        claimed = await self._lead(steps, claim, now_ms)
+        steps.note_timers()
+        return Advanced(steps.verdicts, claimed)
+
+    async def _lead(self, lead: Lead, claim: Claim | None, now_ms: int) -> Sequence[ClaimedTask]:
+        """Make the calls of a lead, and claim."""
+        wants = claim is not None and any(want.slots > 0 for want in claim.wants)
+        if claim is None or not wants:
+            await send(lead, self._functions)
+            return []
         claiming = Claiming(claim, self._lanes, next(self._turns), now_ms)
-        accepted, offers = await self._first_round(completions, groups, claiming)
+        offers = await self._first_round(lead, claiming)
         for _ in range(ROUNDS):
             if claiming.satisfied or not (quotas := claiming.choose(offers)):
                 break
             offers = await self._next_round(claiming, quotas)
         for task in claiming.tasks:
             self._watch.falls_due(ids.partition_of(task.task_id), task.expires_at_ms)
-        return Completed(accepted, claiming.tasks)
+        return claiming.tasks
 
-    async def _publish(
-        self, completions: Sequence[Completion], groups: Mapping[int, list[int]]
-    ) -> list[bool]:
-        commands = [
-            self._complete_command(number, [completions[place] for place in places], ())
-            for number, places in groups.items()
-        ]
-        accepted = [False] * len(completions)
-        for places, reply in zip(groups.values(), await self._run(commands), strict=True):
-            _spread(accepted, places, reply[0])
-        return accepted
-
-    async def _first_round(
-        self,
-        completions: Sequence[Completion],
-        groups: Mapping[int, list[int]],
-        claiming: Claiming,
-    ) -> tuple[list[bool], dict[int, Offer]]:
-        """Complete, claim where tasks are likely, and ask everyone else what is there."""
+    async def _first_round(self, lead: Lead, claiming: Claiming) -> dict[int, Offer]:
+        """Make the calls, claim where tasks are likely, and ask everyone else what is there."""
         quotas = claiming.guess()
-        completing, guessed = list(groups), [n for n in quotas if n not in groups]
-        asked = [part.number for part in self._keys.partitions if part.number not in quotas]
-        commands = [
-            self._complete_command(
-                number,
-                [completions[place] for place in groups[number]],
-                claiming.arguments(number, quotas[number]) if number in quotas else (),
+        leading = {
+            number: lead.commands(
+                number, claiming.arguments(number, quotas[number]) if number in quotas else ()
             )
-            for number in completing
-        ]
+            for number in lead.partitions
+        }
+        guessed = [number for number in quotas if number not in leading]
+        asked = [part.number for part in self._keys.partitions if part.number not in quotas]
+        commands = [one for made in leading.values() for one in made]
         commands += [self._claim_command(claiming, number, quotas[number]) for number in guessed]
         commands += [self._offer_command(claiming, number) for number in asked]
         replies = iter(await self._run(commands))
-        accepted, hiding = [False] * len(completions), list[int]()
-        for number in (*completing, *guessed):
-            done, *leased = next(replies) if number in groups else ((), *next(replies))
-            _spread(accepted, groups.get(number, ()), done)
-            if number in quotas and claiming.took(number, quotas[number], *leased):
-                hiding.append(number)
+        claims = {
+            number: lead.heard(number, [next(replies) for _ in made])
+            for number, made in leading.items()
+        }
+        claims |= {number: next(replies) for number in guessed}
         offers = {number: claiming.offered(next(replies)) for number in asked}
-        return accepted, offers | await self._offers(claiming, hiding)
+        hiding = [
+            number
+            for number, quota in quotas.items()
+            if claiming.took(number, quota, *claims[number])
+        ]
+        return offers | await self._offers(claiming, hiding)
 
     async def _next_round(
         self, claiming: Claiming, quotas: Mapping[int, Quota]
@@ -124,18 +118,8 @@ class RedisTaskQueue:
             number: claiming.offered(reply) for number, reply in zip(numbers, replies, strict=True)
         }
 
-    def _complete_command(
-        self, number: int, completions: Sequence[Completion], claim: Sequence[Argument]
-    ) -> Command:
-        part = self._keys.partitions[number]
-        arguments: list[Argument] = [len(completions)]
-        for completion in completions:
-            arguments += (completion.task_id, completion.token, completion.result)
-        keys = (*_claim_keys(part), part.inbox)
-        return self._functions.command("complete", keys, (*arguments, *claim))
-
     def _claim_command(self, claiming: Claiming, number: int, quota: Quota) -> Command:
-        keys = _claim_keys(self._keys.partitions[number])
+        keys = claim_keys(self._keys.partitions[number])
         return self._functions.command("claim", keys, claiming.arguments(number, quota))
 
     def _offer_command(self, claiming: Claiming, number: int) -> Command:
@@ -147,7 +131,7 @@ class RedisTaskQueue:
         self, leases: Sequence[TaskLease], lease_s: float, now_ms: int
     ) -> Sequence[int | None]:
         """Renew leases, never beyond the task's deadline."""
-        groups = self._group(leases)
+        groups = by_partition(self._shared, leases)
         commands = [
             self._functions.command(
                 "extend",
@@ -166,10 +150,10 @@ class RedisTaskQueue:
 
     async def release(self, leases: Sequence[TaskLease], lost: bool, now_ms: int) -> Sequence[bool]:  # noqa: ARG002, FBT001  # the port's shape
         """Put leased tasks back to the front of their lanes."""
-        groups = self._group(leases)
+        groups = by_partition(self._shared, leases)
         commands = [
             self._functions.command(
-                "release", _claim_keys(part), [int(lost), *_proofs(leases, places)]
+                "release", claim_keys(part), [int(lost), *_proofs(leases, places)]
             )
             for part, places in self._parts(groups)
         ]
@@ -213,20 +197,8 @@ class RedisTaskQueue:
     async def _run(self, commands: Sequence[Command]) -> list[Any]:
         return await self._functions.run(commands) if commands else []
 
-    def _group(self, items: Sequence[T]) -> dict[int, list[int]]:
-        """Return the places of items by partition; those of no partition have none."""
-        groups: dict[int, list[int]] = {}
-        for place, item in enumerate(items):
-            if self._keys.knows(item.task_id):
-                groups.setdefault(ids.partition_of(item.task_id), []).append(place)
-        return groups
-
     def _parts(self, groups: Mapping[int, list[int]]) -> list[tuple[PartitionKeys, list[int]]]:
         return [(self._keys.partitions[number], places) for number, places in groups.items()]
-
-
-def _claim_keys(part: PartitionKeys) -> Sequence[str]:
-    return part.marks, part.tasks, part.queue, part.leases
 
 
 def _proofs(leases: Sequence[TaskLease], places: Sequence[int]) -> list[Argument]:

@@ -5,28 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from stagewright.adapters.redis import commits as encoding
-from stagewright.adapters.redis.connection import Argument, Command
+from stagewright.adapters.redis.connection import Command
 from stagewright.adapters.redis.indexes import ROWS_LOOKED_AT, Found, Search, merge, search
 from stagewright.adapters.redis.keys import PartitionKeys
+from stagewright.adapters.redis.leads import Steps, send
 from stagewright.adapters.redis.shared import Shared
-from stagewright.domain import ids
+from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.health import PortHealth
-from stagewright.ports.workflow_store import Commit, Page, Query, Stored, Tombstone, Verdict
-
-COMMITS_PER_CALL = 64
-"""A server does nothing else during a call: so many take it one to two milliseconds."""
-
-_VERDICTS = (Verdict.COMMITTED, Verdict.CONFLICT, Verdict.FENCED)
+from stagewright.ports.workflow_store import Page, Query, Stored, Tombstone
 
 
 class RedisWorkflowStore:
     """IWorkflowStore: one Function call per partition and batch."""
 
     def __init__(self, shared: Shared) -> None:
+        self._shared, self._health = shared, shared.health
         self._functions, self._keys, self._clock = shared.functions, shared.keys, shared.clock
-        self._lanes, self._watch, self._health = shared.lanes, shared.watch, shared.health
-        self._feed_retention_ms = shared.feed_retention_ms
 
     async def load(self, workflow_ids: Sequence[str]) -> Sequence[Stored | Tombstone | None]:
         """Return workflows, tombstones or None."""
@@ -51,43 +45,14 @@ class RedisWorkflowStore:
 
     async def commit(self, commits: Sequence[Commit], now_ms: int) -> Sequence[Verdict]:
         """Apply each commit atomically and on its own."""
-        by_partition: dict[int, list[int]] = {}
-        for place, commit in enumerate(commits):
-            number = self._keys.of(commit.workflow_id).number
-            by_partition.setdefault(number, []).append(place)
-        calls = [
-            places[first : first + COMMITS_PER_CALL]
-            for places in by_partition.values()
-            for first in range(0, len(places), COMMITS_PER_CALL)
-        ]
-        commands = [self._command([commits[place] for place in call], now_ms) for call in calls]
-        verdicts = [Verdict.CONFLICT] * len(commits)
-        for call, reply in zip(calls, await self._run(commands), strict=True):
-            for place, verdict in zip(call, reply, strict=True):
-                verdicts[place] = _VERDICTS[verdict]
-                if verdict == 0:
-                    self._note(commits[place])
-        return verdicts
+        steps = Steps(self._shared, commits, now_ms)
+        await send(steps, self._functions)
+        steps.note_tasks()
+        steps.note_timers()
+        return steps.verdicts
 
     async def _run(self, commands: Sequence[Command]) -> list[Any]:
         return await self._functions.run(commands) if commands else []
-
-    def _command(self, commits: Sequence[Commit], now_ms: int) -> Command:
-        part = self._keys.of(commits[0].workflow_id)
-        keys = list(_commit_keys(part))
-        arguments: list[Argument] = [now_ms, self._feed_retention_ms]
-        for commit in commits:
-            keys += (part.workflow(commit.workflow_id), part.log(commit.workflow_id))
-            arguments += encoding.encode(commit)
-        return self._functions.command("commit", keys, arguments)
-
-    def _note(self, commit: Commit) -> None:
-        """Remember what this process need not be told: tasks to claim, instants to watch."""
-        partition = ids.partition_of(commit.workflow_id)
-        for task in commit.new_tasks:
-            self._lanes.note(task.lane, partition, task.priority)
-        if commit.timers:
-            self._watch.falls_due(partition, min(commit.timers.values()))
 
     async def log(
         self,
@@ -157,21 +122,6 @@ class RedisWorkflowStore:
     async def health(self) -> PortHealth:
         """Return whether Redis answers and how durable it is."""
         return await self._health.check()
-
-
-def _commit_keys(part: PartitionKeys) -> Sequence[str]:
-    return (
-        part.marks,
-        part.tasks,
-        part.queue,
-        part.leases,
-        part.timers,
-        part.index,
-        part.feed,
-        part.inbox,
-        part.letters,
-        part.letter_order,
-    )
 
 
 def _forget_keys(part: PartitionKeys, workflow_id: str) -> Sequence[str]:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from stagewright.adapters.sqlite.hints import Hints
 from stagewright.adapters.sqlite.transaction import Transaction
 from stagewright.domain import ids
-from stagewright.ports.task_queue import Claim, ClaimedTask, Want
+from stagewright.ports.task import ClaimedTask
+from stagewright.ports.task_queue import Claim, Want
 
 PRIORITIES = (0, 1, 2, 3)
 

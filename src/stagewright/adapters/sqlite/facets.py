@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from stagewright.ports.workflow_store import IndexEntry
+from stagewright.ports.commit import IndexEntry
 
 
 def label_facet(name: str, value: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from stagewright.adapters.sqlite.connection import Row, Session
-from stagewright.ports.task_queue import TaskRecord
+from stagewright.ports.task import TaskRecord
 
 _COUNTED_APART = 4
 """Up to so many queued tasks are counted one by one; more share one reading of their lanes."""

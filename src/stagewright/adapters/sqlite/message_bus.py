@@ -22,7 +22,7 @@ from stagewright.ports.message_bus import (
     Received,
     Topic,
 )
-from stagewright.ports.task_queue import TaskRecord
+from stagewright.ports.task import TaskRecord
 
 NOTES_KEPT = 1_000
 OVERSIZE_KEEPS_BYTES = 1_024

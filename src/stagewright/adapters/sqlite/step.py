@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,9 @@ from stagewright.adapters.sqlite.facets import facets_of
 from stagewright.adapters.sqlite.feed import Feed
 from stagewright.adapters.sqlite.hints import Hints
 from stagewright.adapters.sqlite.transaction import Transaction
-from stagewright.ports.workflow_store import Commit, IndexEntry, Verdict
+from stagewright.ports.commit import Commit, IndexEntry, Verdict
+from stagewright.ports.task import ClaimedTask
+from stagewright.ports.task_queue import Advanced
 
 Rows = list[Sequence[Any]]
 
@@ -29,8 +31,10 @@ class _Rows:
     consumed: Rows = field(default_factory=list)
     letters: Rows = field(default_factory=list)
     entries: Rows = field(default_factory=list)
-    lanes: list[tuple[str, str]] = field(default_factory=list)
-    """Workflow ids with lanes that got a task."""
+    queued: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """New tasks that wait: the workflow id and lane of each."""
+    resumed: list[tuple[str, str]] = field(default_factory=list)
+    """Workflow ids with lanes that got tasks back."""
     due: dict[int, int] = field(default_factory=dict)
     """The earliest new timer of each partition."""
     commits: Counter[int] = field(default_factory=Counter)
@@ -43,24 +47,32 @@ class Steps:
         self._hints, self._feed = hints, feed
 
     def apply(
-        self, transaction: Transaction, commits: Sequence[Commit], now_ms: int
-    ) -> list[Verdict]:
-        """Apply each commit or change nothing for it; return the verdicts in order."""
+        self,
+        transaction: Transaction,
+        commits: Sequence[Commit],
+        now_ms: int,
+        claim: Callable[[], list[ClaimedTask]] = list,
+    ) -> Advanced:
+        """Apply each commit or change nothing for it; then claim, and tell of what still waits."""
         rows = _Rows()
         verdicts = [_apply(transaction, commit, rows, now_ms) for commit in commits]
         _write(transaction, rows)
         if rows.records:
             self._feed.trim_late(transaction, now_ms)
             transaction.after_commit(self._hints.feed_readers.wake)
+        claimed = claim()
+        for task in claimed:
+            rows.queued.pop(task.task_id, None)
         self._tell(transaction, rows)
-        return verdicts
+        return Advanced(verdicts, claimed)
 
     def _tell(self, transaction: Transaction, rows: _Rows) -> None:
+        lanes = [*rows.queued.values(), *rows.resumed]
         for partition, count in rows.commits.items():
             ((commits,),) = transaction.rows("count_commits", (partition, count))
             transaction.after_commit(self._hints.counted, partition, commits)
-        if rows.lanes:
-            transaction.after_commit(self._hints.lanes_grew, rows.lanes)
+        if lanes:
+            transaction.after_commit(self._hints.lanes_grew, lanes)
         for partition, at_ms in rows.due.items():
             transaction.after_commit(self._hints.falls_due, partition, at_ms)
 
@@ -145,7 +157,7 @@ def _note_tasks(
         transaction.change("suspend_tasks", (commit.workflow_id,))
     elif commit.suspended is False:
         resumed = transaction.rows("resume_tasks", (commit.workflow_id,))
-        rows.lanes += [(commit.workflow_id, lane) for (lane,) in resumed]
+        rows.resumed += [(commit.workflow_id, lane) for (lane,) in resumed]
     for new in commit.new_tasks:
         rows.tasks.append(
             (
@@ -161,7 +173,7 @@ def _note_tasks(
             )
         )
         if not suspended:
-            rows.lanes.append((commit.workflow_id, new.lane))
+            rows.queued[new.task_id] = (commit.workflow_id, new.lane)
 
 
 def _note_timers(commit: Commit, rows: _Rows, partition: int) -> None:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from stagewright.adapters.sqlite import inspection
 from stagewright.adapters.sqlite.claims import Claims
 from stagewright.adapters.sqlite.core import Core
 from stagewright.adapters.sqlite.deliveries import deliver
+from stagewright.adapters.sqlite.step import Steps
 from stagewright.adapters.sqlite.transaction import Transaction
 from stagewright.domain import ids
-from stagewright.ports.task_queue import (
-    Claim,
-    ClaimedTask,
-    Completed,
-    Completion,
-    LaneDepth,
-    TaskLease,
-    TaskRecord,
-)
+from stagewright.ports.commit import Commit
+from stagewright.ports.task import ClaimedTask, TaskLease, TaskRecord
+from stagewright.ports.task_queue import Advanced, Claim, Completed, Completion, LaneDepth
 
 
 class SqliteTaskQueue:
@@ -31,6 +27,7 @@ class SqliteTaskQueue:
     def __init__(self, core: Core) -> None:
         self._core, self._hints, self._run = core, core.hints, core.writer.run
         self._claims = Claims(core.namespace.partitions, core.hints)
+        self._steps = Steps(core.hints, core.feed)
 
     async def claim(self, claim: Claim, now_ms: int) -> Sequence[ClaimedTask]:
         """Lease up to the wanted number of tasks."""
@@ -70,6 +67,15 @@ class SqliteTaskQueue:
             return Completed(
                 accepted, self._claims.take(transaction, claim, now_ms) if claim else []
             )
+
+        return await self._run(work)
+
+    async def advance(self, commits: Sequence[Commit], claim: Claim, now_ms: int) -> Advanced:
+        """Commit steps, then claim, in one transaction."""
+
+        def work(transaction: Transaction) -> Advanced:
+            lease = partial(self._claims.take, transaction, claim, now_ms)
+            return self._steps.apply(transaction, commits, now_ms, lease)
 
         return await self._run(work)
 

@@ -9,8 +9,9 @@ from stagewright.adapters.sqlite import index
 from stagewright.adapters.sqlite.core import Core
 from stagewright.adapters.sqlite.step import Steps
 from stagewright.adapters.sqlite.transaction import Transaction
+from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.health import PortHealth
-from stagewright.ports.workflow_store import Commit, Page, Query, Stored, Tombstone, Verdict
+from stagewright.ports.workflow_store import Page, Query, Stored, Tombstone
 
 _PURGED_AT_ONCE = 100
 _FORGOTTEN = (
@@ -47,7 +48,7 @@ class SqliteWorkflowStore:
     async def commit(self, commits: Sequence[Commit], now_ms: int) -> Sequence[Verdict]:
         """Apply each commit atomically and on its own."""
         return await self._core.writer.run(
-            lambda transaction: self._steps.apply(transaction, commits, now_ms)
+            lambda transaction: self._steps.apply(transaction, commits, now_ms).verdicts
         )
 
     async def log(

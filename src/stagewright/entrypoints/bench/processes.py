@@ -98,4 +98,5 @@ def bench_runner(container: Container) -> AgentRunner:
         container.ids(),
         container.random(),
         options=RunnerOptions(grace_s=1.0),
+        catalog=container.catalog(),
     )

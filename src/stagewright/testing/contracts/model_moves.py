@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.message_bus import Message, Topic
-from stagewright.ports.task_queue import Claim, NewTask, TaskLease, Want
-from stagewright.ports.workflow_store import Commit, Tombstone, Verdict
+from stagewright.ports.task import NewTask, TaskLease
+from stagewright.ports.task_queue import Claim, Want
+from stagewright.ports.workflow_store import Tombstone
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.model_side import Side
 from stagewright.testing.contracts.samples import entry, start, step_id, then, workflow
@@ -71,14 +73,17 @@ class Drawer:
         ids = self._random.sample(WORKFLOWS, self._random.randint(1, 3))
         commits = [self._spoiled(self._commit(id_)) for id_ in ids]
 
-        async def deed(side: Side) -> Sequence[Verdict]:
-            verdicts = await side.commit(commits)
+        claim = self._random.choice((None, None, self._wish()))
+
+        async def deed(side: Side) -> Any:
+            verdicts, claimed = await side.commit(commits, claim)
             for commit, verdict in zip(commits, verdicts, strict=True):
                 if verdict is Verdict.COMMITTED:
                     self._remember(commit)
-            return verdicts
+            self._keep(TaskLease(each.task_id, each.token) for each in claimed)
+            return verdicts, claimed
 
-        return Move(f"commit {commits}", deed)
+        return Move(f"commit {commits}, then {claim}", deed)
 
     def _commit(self, workflow_id: str) -> Commit:
         last = self._last.get(workflow_id)

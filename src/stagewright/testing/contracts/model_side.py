@@ -12,9 +12,10 @@ from typing import Any
 
 from stagewright.domain import ids
 from stagewright.ports.backend import Backend
+from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.message_bus import InboxMessage
-from stagewright.ports.task_queue import Claim, ClaimedTask, Completion, TaskLease, TaskRecord
-from stagewright.ports.workflow_store import Commit, Verdict
+from stagewright.ports.task import ClaimedTask, TaskLease, TaskRecord
+from stagewright.ports.task_queue import Claim, Completion
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.samples import inbox, observed
 
@@ -30,8 +31,10 @@ class Side:
     tokens: dict[str, list[int]] = field(default_factory=dict)
     """By task id: the token of each claim, in order."""
 
-    async def commit(self, commits: Sequence[Commit]) -> Sequence[Verdict]:
-        """Commit; `consumed` names messages by body, `fences` leases by number of claim."""
+    async def commit(
+        self, commits: Sequence[Commit], claim: Claim | None = None
+    ) -> tuple[Sequence[Verdict], list[ClaimedTask]]:
+        """Commit, then claim; `consumed` names messages by body, `fences` leases by number."""
         waiting = {(found.partition, found.body): found.position for found in await self._inbox()}
         translated = [
             replace(
@@ -41,7 +44,11 @@ class Side:
             )
             for commit in commits
         ]
-        return list(await self.backend.store.commit(translated, self.clock.now_ms()))
+        now_ms = self.clock.now_ms()
+        if claim is None:
+            return list(await self.backend.store.commit(translated, now_ms)), []
+        answer = await self.backend.tasks.advance(translated, claim, now_ms)
+        return list(answer.verdicts), self._claimed(answer.claimed)
 
     async def claim(self, claim: Claim) -> list[ClaimedTask]:
         """Claim; the token in the answer is the number of the task's claim."""

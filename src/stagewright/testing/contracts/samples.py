@@ -9,9 +9,11 @@ from typing import Any
 
 from stagewright.domain import ids
 from stagewright.ports.backend import Backend
+from stagewright.ports.commit import Commit, IndexEntry, Verdict
 from stagewright.ports.message_bus import InboxMessage, Message, Received, Topic
-from stagewright.ports.task_queue import Claim, ClaimedTask, NewTask, TaskLease, TaskRecord, Want
-from stagewright.ports.workflow_store import Commit, IndexEntry, Query, Verdict
+from stagewright.ports.task import ClaimedTask, NewTask, TaskLease, TaskRecord
+from stagewright.ports.task_queue import Claim, Want
+from stagewright.ports.workflow_store import Query
 from stagewright.testing.clock import VirtualClock
 
 LANE = "build@1.0"

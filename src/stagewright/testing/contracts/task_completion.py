@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from stagewright.ports.backend import Backend
-from stagewright.ports.task_queue import Completed, Completion, TaskLease
+from stagewright.ports.task import TaskLease
+from stagewright.ports.task_queue import Completed, Completion
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.samples import (
     claim,

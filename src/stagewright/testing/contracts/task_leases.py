@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stagewright.ports.backend import Backend
-from stagewright.ports.task_queue import TaskLease
+from stagewright.ports.task import TaskLease
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.harness import Harness
 from stagewright.testing.contracts.samples import (

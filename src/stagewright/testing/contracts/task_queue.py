@@ -8,14 +8,8 @@ from collections.abc import Sequence
 
 from stagewright.domain import ids
 from stagewright.ports.backend import Backend
-from stagewright.ports.task_queue import (
-    Claim,
-    ClaimedTask,
-    LaneDepth,
-    NewTask,
-    TaskRecord,
-    Want,
-)
+from stagewright.ports.task import ClaimedTask, NewTask, TaskRecord
+from stagewright.ports.task_queue import Claim, LaneDepth, Want
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.samples import (
     LANE,
@@ -26,6 +20,7 @@ from stagewright.testing.contracts.samples import (
     task,
     workflow,
 )
+from stagewright.testing.contracts.task_advance import AdvanceContract
 from stagewright.testing.contracts.task_leases import LeaseContract
 
 ONE = workflow(1)
@@ -251,5 +246,5 @@ class LaneContract:
         assert (depth.queued, depth.oldest_at_ms) == (1, clock.now_ms())
 
 
-class TaskQueueContract(ClaimContract, LaneContract, LeaseContract):
+class TaskQueueContract(ClaimContract, LaneContract, LeaseContract, AdvanceContract):
     """All of it."""

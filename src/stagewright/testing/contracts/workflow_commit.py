@@ -6,9 +6,10 @@ import asyncio
 from dataclasses import replace
 
 from stagewright.ports.backend import Backend
+from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.dead_letters import DeadLetter
-from stagewright.ports.task_queue import TaskLease
-from stagewright.ports.workflow_store import Commit, Stored, Verdict
+from stagewright.ports.task import TaskLease
+from stagewright.ports.workflow_store import Stored
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.samples import (
     claimed_one,

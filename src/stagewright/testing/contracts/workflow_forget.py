@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from stagewright.ports.backend import Backend
+from stagewright.ports.commit import Verdict
 from stagewright.ports.message_bus import Message, Topic
 from stagewright.ports.task_queue import Completion
-from stagewright.ports.workflow_store import Query, Tombstone, Verdict
+from stagewright.ports.workflow_store import Query, Tombstone
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.harness import Harness
 from stagewright.testing.contracts.samples import (

@@ -9,7 +9,8 @@ import pytest
 
 from stagewright.domain.errors import CursorInvalid
 from stagewright.ports.backend import Backend
-from stagewright.ports.workflow_store import Commit, IndexEntry, Query
+from stagewright.ports.commit import Commit, IndexEntry
+from stagewright.ports.workflow_store import Query
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.samples import (
     committed,

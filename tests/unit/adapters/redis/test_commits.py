@@ -6,7 +6,7 @@ import pytest
 
 from stagewright.adapters.redis.commits import encode
 from stagewright.domain.errors import LimitExceeded
-from stagewright.ports.task_queue import TaskLease
+from stagewright.ports.task import TaskLease
 from stagewright.testing.contracts.samples import start, task, then, workflow
 
 ONE = workflow(1)

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from stagewright.adapters.redis.indexes import Found, members, merge, parse_cursor, search
 from stagewright.domain.errors import CursorInvalid
-from stagewright.ports.workflow_store import IndexEntry, Query
+from stagewright.ports.commit import IndexEntry
+from stagewright.ports.workflow_store import Query
 
 ID = "p01-" + "0" * 32
 

@@ -1,13 +1,14 @@
--- Applies commits to workflows of one partition, each as a whole or not at all. All that can be
--- wrong is found before the first write.
+-- Applies commits to workflows of one partition, each as a whole or not at all, and then claims.
+-- All that can be wrong is found before the first write.
 --
 -- KEYS: marks tasks queue leases timers index feed inbox letters letter_order,
 --   then per commit: workflow, log
--- ARGV: now (ms), feed retention (ms), then per commit: shape (see SHAPE), expected step id (''
+-- ARGV: now (ms), feed retention (ms), values of the claim, then per commit: shape (see SHAPE), expected step id (''
 --   for none), step id, snapshot, (fenced task, token).., closed task..,
 --   (new task, lane, priority, timeout ms, body).., consumed position.., (output field, output)..,
---   log record.., (timer, due ms).., cleared timer.., index member.., (letter, packed)..
--- Answer: per commit 0 committed, 1 conflict, 2 fenced
+--   log record.., (timer, due ms).., cleared timer.., index member.., (letter, packed)..; then
+--   the claim, as for claim
+-- Answer: per commit 0 committed, 1 conflict, 2 fenced; then as for claim
 --
 -- A workflow is a hash: s step id, d snapshot, t open tasks, m timers, p 1 if suspended, i index
 -- members, o:KEY outputs; or x alone, its tombstone.
@@ -43,9 +44,10 @@ local function read_workflow(workflow, args, outputs_at, records_at)
   return fetch(workflow, fields)
 end
 
--- Returns the commits' sections, the workflows as stored, and the records of all tasks named.
+-- Returns the commits' sections, the workflows as stored, the records of all tasks named, and where
+-- the claim begins.
 local function read_commits(keys, args)
-  local plans, stored, named, at = {}, {}, {}, 3
+  local plans, stored, named, at = {}, {}, {}, 4
   for number = 1, (#keys - FIXED_KEYS) / 2 do
     local plan = {sections(args, at)}
     local _, fences_at, closed_at, new_at, used_at, outputs_at, records_at = unpack(plan, 1, 7)
@@ -56,10 +58,10 @@ local function read_commits(keys, args)
     stored[number] = read_workflow(workflow, args, outputs_at, records_at)
     plans[number], at = plan, plan[END]
   end
-  if at ~= #args + 1 then error('the arguments do not have the announced shapes') end
+  if at + args[3] ~= #args + 1 then error('the arguments do not have the announced shapes') end
   local records = {}
   for number, packed in ipairs(fetch(keys[2], named)) do records[named[number]] = packed end
-  return plans, stored, records
+  return plans, stored, records, at
 end
 
 -- Whether a workflow that is not there has left a tombstone.
@@ -204,10 +206,10 @@ local function new_batch(keys, now, found, place)
   return batch
 end
 
-local function commit(keys, args)
-  local marks, tasks, queue, leases, timers, index, feed, inbox = unpack(keys, 1, 8)
-  local now, verdicts, accepted, used = tonumber(args[1]), {}, {}, {}
-  local plans, stored, records = read_commits(keys, args)
+-- Says for each commit whether it is applied, and returns the numbers of those that are and the
+-- inbox positions that they use up.
+local function judge_all(keys, args, plans, stored, records, now)
+  local verdicts, accepted, used = {}, {}, {}
   for number, plan in ipairs(plans) do
     local workflow = keys[FIXED_KEYS - 1 + 2 * number]
     verdicts[number] = judge(workflow, args, plan, stored[number], records, now)
@@ -216,8 +218,11 @@ local function commit(keys, args)
       for at = plan[5], plan[6] - 1 do used[#used + 1] = args[at] end
     end
   end
-  if #accepted == 0 then return verdicts end
-  each('XDEL', inbox, used) -- refuses malformed positions, so it is the first write
+  return verdicts, accepted, used
+end
+
+local function write_all(keys, args, plans, stored, records, accepted, now)
+  local marks, tasks, queue, leases, timers, index, feed = unpack(keys, 1, 7)
   local state = redis.call('HMGET', marks, 'commits', 'place', 'trimmed_at')
   local batch = new_batch(keys, now, records, state[2])
   for _, number in ipairs(accepted) do
@@ -234,5 +239,23 @@ local function commit(keys, args)
   if fed then add(state_now, 'fed', fed) end
   each('HSET', marks, state_now)
   trim_feed(marks, feed, now, tonumber(args[2]), state[3])
-  return verdicts
+  return batch
+end
+
+local function commit(keys, args)
+  local now = tonumber(args[1])
+  local plans, stored, records, claim_at = read_commits(keys, args)
+  local verdicts, accepted, used = judge_all(keys, args, plans, stored, records, now)
+  local batch
+  if #accepted > 0 then
+    each('XDEL', keys[8], used) -- refuses malformed positions, so it is the first write
+    batch = write_all(keys, args, plans, stored, records, accepted, now)
+  end
+  local claimed, counts = {}, {}
+  if args[claim_at] then claimed, counts = claim_tasks(keys, args, claim_at) end
+  if batch then
+    for at = 1, #claimed, 9 do batch.waking[claimed[at]] = nil end
+    wake(batch, keys[1])
+  end
+  return {verdicts, claimed, counts}
 end

@@ -31,5 +31,6 @@ local function release(keys, args)
     answer[number] = current and 1 or 0
   end
   write_tasks(batch, marks, tasks, queue, leases)
+  wake(batch, marks)
   return answer
 end

@@ -2,17 +2,14 @@
 
 local function staged()
   return {
-    closed = {}, records = {}, queued = {}, unqueued = {}, leased = {}, unleased = {}, woken = {},
+    closed = {}, records = {}, queued = {}, unqueued = {}, leased = {}, unleased = {}, waking = {},
   }
 end
 
--- Puts a member into its lane, and notes whom to wake: once per lane, for its highest priority.
+-- Puts a member into its lane.
 local function stage_queued(batch, member, lane, priority, task)
   add(batch.queued, '0', member)
-  local told = batch.woken[lane]
-  if not told or priority < told.priority then
-    batch.woken[lane] = {priority = priority, task = task}
-  end
+  batch.waking[task] = {lane = lane, priority = priority}
 end
 
 -- Takes a task out of its lane, or its lease out of the watch.
@@ -37,7 +34,18 @@ local function write_tasks(batch, marks, tasks, queue, leases)
   each('HSET', tasks, batch.records)
   each('ZADD', leases, batch.leased)
   each('ZADD', queue, batch.queued)
-  for lane, told in pairs(batch.woken) do
-    tell(marks, told.priority .. ' ' .. workflow_of(told.task) .. ' ' .. lane)
+end
+
+-- Tells of what was put into lanes and is there still: once per lane, for its highest priority.
+local function wake(batch, marks)
+  local told = {}
+  for task, queued in pairs(batch.waking) do
+    local first = told[queued.lane]
+    if not first or queued.priority < first.priority then
+      told[queued.lane] = {priority = queued.priority, task = task}
+    end
+  end
+  for lane, first in pairs(told) do
+    tell(marks, first.priority .. ' ' .. workflow_of(first.task) .. ' ' .. lane)
   end
 end
