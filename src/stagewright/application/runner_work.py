@@ -47,6 +47,8 @@ class Output:
 
     value: Any = None
     """None also when it is a blob."""
+    body: bytes | None = None
+    """The value as canonical JSON."""
     blob: BlobRef | None = None
     label: str | None = None
 
@@ -153,10 +155,10 @@ class Work:
             label, returned = returned.label, returned.value
         value, body = _written(run, returned, label)
         if len(body) <= self._inline_bytes:
-            return Output(value, None, label)
+            return Output(value, body, label=label)
         put = partial(self._channels.blobs.put, run.task.workflow_id, body)
         hash_ = await patiently(self._channels.clock, "storing an output", put)
-        return Output(None, BlobRef(hash_, len(body)), label)
+        return Output(blob=BlobRef(hash_, len(body)), label=label)
 
     def _result(
         self, run: Run, output: Output, errors: tuple[Problem, ...], traceparent: str | None
@@ -180,6 +182,7 @@ class Work:
             errors=errors,
             usage={**used, "duration_ms": duration_ms, "queued_ms": queued_ms},
             traceparent=traceparent,
+            written=output.body,
         )
 
 

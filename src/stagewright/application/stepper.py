@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container
 from typing import Any
 
 from stagewright.application.catalog import Compiled
@@ -118,9 +118,11 @@ class Stepper:
             first_step=after.step - len(self._log) + 1,
             outputs=self._new_outputs,
             new_tasks=tuple(
-                new_task(self.compiled, after, self.outputs, id_, wait)
-                for id_, wait in new.tasks.items()
-                if id_ not in old.tasks
+                [
+                    new_task(self.compiled, after, self.outputs, id_, wait)
+                    for id_, wait in new.tasks.items()
+                    if id_ not in old.tasks
+                ]
             ),
             closed_tasks=_gone(old.tasks, new.tasks, self.stale_tasks),
             timers={id_: at for id_, at in new.timers.items() if old.timers.get(id_) != at},
@@ -140,8 +142,11 @@ class Stepper:
         return Live(self.state, self.outputs, self.compiled, self._flight_after)
 
 
-def _gone(old: Iterable[str], new: Container[str], stale: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(id_ for ids in (old, stale) for id_ in ids if id_ not in new))
+def _gone(old: Collection[str], new: Container[str], stale: Collection[str]) -> tuple[str, ...]:
+    gone = [id_ for id_ in old if id_ not in new]
+    if stale:
+        gone += [id_ for id_ in dict.fromkeys(stale) if id_ not in new and id_ not in old]
+    return tuple(gone)
 
 
 def new_task(

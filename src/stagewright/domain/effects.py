@@ -13,7 +13,6 @@ from typing import Any
 import orjson
 
 from stagewright.domain.decide import timer_ids
-from stagewright.domain.definition import AgentStage
 from stagewright.domain.evolve import NOTHING
 from stagewright.domain.ids import TaskId
 from stagewright.domain.inputs import stage_input
@@ -79,14 +78,10 @@ def task_body(plan: Plan, state: WorkflowState, outputs: Outputs, task_id: str) 
     stage_plan = plan.stages[task.stage]
     record = state.stages.get(task.stage, NOTHING)
     wait = state.awaiting[task.stage]
-    stage = stage_plan.stage
-    contract = None
-    if isinstance(stage, AgentStage):
-        contract = plan.definition.contracts.get(stage.agent.partition("@")[0])
     return encode_task_body(
         input_=orjson.Fragment(stage_input(stage_plan.template, state, outputs, record.source)),
         feedback=feedback(state, outputs, task.stage) if record.previous_step else (),
-        contract=None if contract is None else contract.model_dump(),
+        contract=stage_plan.contract,
         definition=f"{state.name}@{state.version}",
         repair=wait.repair if isinstance(wait, TaskWait) else (),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import orjson
+
 from stagewright.domain.definition import (
     COMPLETE,
     AgentStage,
@@ -32,6 +34,8 @@ class StagePlan:
     """`agent@major.minor`; empty for stages without an agent."""
     template: Template | None
     rules: tuple[CompiledRule, ...]
+    contract: orjson.Fragment | None
+    """The agent's contract as a task carries it; None where it was not checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,14 @@ class Plan:
             lane=self.lane_of(stage) if isinstance(stage, AgentStage) else "",
             template=None if source is None else compile_template(source),
             rules=tuple(compile_rule(rule) for rule in getattr(stage, "rules", ())),
+            contract=self._contract(stage) if isinstance(stage, AgentStage) else None,
         )
+
+    def _contract(self, stage: AgentStage) -> orjson.Fragment | None:
+        contract = self.definition.contracts.get(stage.agent.partition("@")[0])
+        if contract is None:
+            return None
+        return orjson.Fragment(orjson.dumps(contract.model_dump(), option=orjson.OPT_SORT_KEYS))
 
     def lane_of(self, stage: AgentStage) -> str:
         """Return `agent@major.minor`; unchecked contracts ask for the least of their major."""

@@ -30,7 +30,7 @@ def record(cls: type[T]) -> type[T]:
 
 def encode(value: Any) -> bytes:
     """Return the canonical JSON of a record (or of plain JSON values that hold records)."""
-    return orjson.dumps(value, default=_spell, option=_OPTIONS)
+    return _dumps(_spell(value) if hasattr(value, "__dataclass_fields__") else value)
 
 
 def tag_of(cls: type[Any]) -> str | None:
@@ -60,30 +60,65 @@ def kept(cls: type[T]) -> type[T]:
 
 _MEMO = "_json"
 _kept: set[type[Any]] = set()
-_shapes: dict[type[Any], tuple[dict[str, Any], dict[str, str]]] = {}
-"""By class: its defaults, and the tag that tells it from other members of a union."""
+_spellers: dict[type[Any], Callable[[Any], Any]] = {}
 
 
 def _spell(value: Any) -> Any:
-    held = value.__dict__
-    memo = held.get(_MEMO)
-    if memo is not None:
-        return memo
     cls = type(value)
-    defaults, tag = _shapes.get(cls) or _shape(cls)
-    body = {name: v for name, v in held.items() if (d := defaults[name]) is not v and v != d}
-    body.update(tag)
-    if cls not in _kept:
-        return body
-    memo = held[_MEMO] = orjson.Fragment(orjson.dumps(body, default=_spell, option=_OPTIONS))
-    return memo
+    return (_spellers.get(cls) or _speller(cls))(value)
 
 
-def _shape(cls: type[Any]) -> tuple[dict[str, Any], dict[str, str]]:
+def _speller(cls: type[Any]) -> Callable[[Any], Any]:
+    """Write the function that turns records of one class into what the encoder takes.
+
+    Written out field by field it takes a third of the time that a loop over the fields takes, and
+    a workflow's whole state passes here with every step.
+    """
+    names: dict[str, Any] = {"spell": _spell, "dumps": _dumps, "Fragment": orjson.Fragment}
     tag = tag_of(cls)
-    shape = (dict(map(_default, fields(cls))), {} if tag is None else {_tag_field(cls): tag})
-    _shapes[cls] = shape
-    return shape
+    always = {} if tag is None else {_tag_field(cls): repr(tag)}
+    lines: list[str] = []
+    hints = get_type_hints(cls)
+    for field in fields(cls):
+        name, default = _default(field)
+        if default is MISSING:
+            always[name] = _spelling(hints[name], f"held[{name!r}]")
+            continue
+        names[f"default_{name}"] = default
+        lines += (
+            f"    value = held[{name!r}]",
+            f"    if value is not default_{name} and value != default_{name}:",
+            f"        body[{name!r}] = {_spelling(hints[name], 'value')}",
+        )
+    pairs = ", ".join(f"{name!r}: {value}" for name, value in always.items())
+    head = ["def speller(record):", "    held = record.__dict__"]
+    tail = ["    return body"]
+    if cls in _kept:
+        head += [f"    if (memo := held.get({_MEMO!r})) is not None:", "        return memo"]
+        tail = [f"    memo = held[{_MEMO!r}] = Fragment(dumps(body))", "    return memo"]
+    exec("\n".join([*head, f"    body = {{{pairs}}}", *lines, *tail]), names)  # noqa: S102  # ours
+    made: Callable[[Any], Any] = names["speller"]
+    _spellers[cls] = made
+    return made
+
+
+def _spelling(hint: Any, value: str) -> str:
+    """Return the expression that spells a field; what it leaves as it is, the encoder asks for."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is tuple and _is_record(args[0]):
+        return f"[spell(item) for item in {value}]"
+    if isinstance(origin, type) and issubclass(origin, Mapping) and _is_record(args[1]):
+        return f"{{key: spell(item) for key, item in {value}.items()}}"
+    return value
+
+
+def _is_record(hint: Any) -> bool:
+    members = get_args(hint) if get_origin(hint) in (UnionType, Union) else (hint,)
+    return all(hasattr(member, "__dataclass_fields__") for member in members)
+
+
+def _dumps(value: Any) -> bytes:
+    return orjson.dumps(value, default=_spell, option=_OPTIONS)
 
 
 def _tag_field(cls: type[Any]) -> str:

@@ -94,10 +94,14 @@ class StageResult(NamedTuple):
     """Such as `input_tokens`, `output_tokens`, `cost_usd`, `duration_ms`, `queued_ms`."""
     causation: str | None = None
     traceparent: str | None = None
+    written: bytes | None = None
+    """The value as canonical JSON, where whoever made the result has it at hand."""
 
     @property
     def output(self) -> bytes:
         """The output (or its blob reference) as canonical JSON."""
+        if self.written is not None and self.blob is None:
+            return self.written
         value = self.value if self.blob is None else self.blob.to_json()
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 

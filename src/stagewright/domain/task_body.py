@@ -49,7 +49,7 @@ def encode_task_body(
     *,
     input_: Any,
     feedback: Sequence[Mapping[str, Any]],
-    contract: Mapping[str, Any] | None,
+    contract: Mapping[str, Any] | orjson.Fragment | None,
     definition: str,
     repair: Sequence[Mapping[str, Any]] = (),
     traceparent: str | None = None,

@@ -14,9 +14,10 @@ class SystemIdentifiers:
     """Ids that no other process draws."""
 
     def __init__(self) -> None:
-        self._pid = 0
         self._digits = ""
         self._used = 0
+        # A forked child draws its own: sharing the parent's buffer would repeat ids.
+        os.register_at_fork(after_in_child=self._refill)
 
     def uuid7(self) -> str:
         """Return a UUIDv7 as 32 hex digits."""
@@ -24,14 +25,12 @@ class SystemIdentifiers:
 
     def short(self) -> str:
         """Return 16 hex digits; entropy is fetched for 512 of them at a time."""
-        if self._used >= len(self._digits) or self._pid != os.getpid():
+        if self._used >= len(self._digits):
             self._refill()
         start = self._used
         self._used = start + _SHORT_DIGITS
         return self._digits[start : self._used]
 
     def _refill(self) -> None:
-        """A forked child draws its own: sharing the parent's buffer would repeat ids."""
-        self._pid = os.getpid()
         self._digits = os.urandom(_BUFFER_BYTES).hex()
         self._used = 0

@@ -37,10 +37,11 @@ def test_two_processes_worth_of_identifiers_do_not_meet() -> None:
 
 def test_a_forked_child_draws_other_ids_than_its_parent() -> None:
     identifiers = SystemIdentifiers()
-    identifiers.short()
-    before = identifiers._pid
-    identifiers._pid = before + 1  # as it looks from a child
-    buffered = identifiers._digits
-    identifiers.short()
-    assert identifiers._digits != buffered
-    assert identifiers._pid == os.getpid()
+    identifiers.short()  # now there is a buffer that could be shared
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(writing, identifiers.short().encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 16).decode() != identifiers.short()
+
