@@ -8,6 +8,7 @@ import pytest
 
 from stagewright.adapters.redis import open_backend
 from stagewright.adapters.redis.connection import Client, Command
+from stagewright.adapters.redis.lanes import QUIET_MS
 from stagewright.ports.backend import Backend
 from stagewright.ports.message_bus import Topic
 from stagewright.ports.task_queue import Completion
@@ -56,6 +57,34 @@ async def test_a_runner_that_heard_a_hint_claims_at_once_and_asks_the_others(
         trips.clear()
         await claimed_one(runner, clock)
     assert trips == [["claim", "offer", "offer", "offer"]]
+
+
+async def test_a_partition_that_was_empty_is_not_asked_again_while_its_hints_are_heard(
+    redis: Redises, runner: Backend, clock: VirtualClock, trips: list[list[str]]
+) -> None:
+    async with runner.bus.subscribe(Topic.WAKE) as listener:
+        assert list(await runner.tasks.claim(claim(), clock.now_ms())) == []
+        trips.clear()
+        assert list(await runner.tasks.claim(claim(), clock.now_ms())) == []
+        await queued(redis.backend, clock, task(workflow(1, 2)))
+        await at_once(anext(listener))
+        await claimed_one(runner, clock)
+        assert trips == [["commit"], ["claim"]]
+        other_lanes = claim("pack@1.0")
+        await runner.tasks.claim(other_lanes, clock.now_ms())
+        assert trips[2:] == [["offer"] * 4]
+
+
+async def test_what_was_empty_a_while_ago_is_asked_again_although_nothing_was_heard(
+    runner: Backend, clock: VirtualClock, trips: list[list[str]]
+) -> None:
+    async with runner.bus.subscribe(Topic.WAKE):
+        await runner.tasks.claim(claim(), clock.now_ms())
+        trips.clear()
+        await runner.tasks.claim(claim(), clock.now_ms() + QUIET_MS)
+    assert trips == [["offer"] * 4]
+    await runner.tasks.claim(claim(), clock.now_ms() + QUIET_MS)
+    assert trips[1:] == [["offer"] * 4]  # nobody listens any more
 
 
 async def test_a_hint_that_was_lost_costs_a_round_trip_and_no_task(

@@ -64,6 +64,7 @@ class _Opened:
 def _backend(opened: _Opened, keys: Keys, options: BackendOptions, clock: IClock) -> Backend:
     health, retention_ms = Health(opened.client), round(options.feed_retention_s * 1000)
     shared = Shared(opened.functions, keys, clock, health, retention_ms)
+    shared.lanes.hears = lambda number: opened.listeners.hears(keys.partitions[number].wake)
     inbox, feed = Inbox(shared, opened.inboxes), Feed(shared, opened.feeds)
     return Backend(
         url=opened.address.public_url,

@@ -22,6 +22,8 @@ class Claiming:
         self.left = [max(0, want.slots) for want in claim.wants]
         self._tasks: list[tuple[int, ClaimedTask]] = []
         self._lanes, self._turn, self._now_ms = lanes, turn, now_ms
+        self.lanes = [lane for want in claim.wants for lane in want.lanes]
+        """All lanes, want by want."""
 
     @property
     def tasks(self) -> list[ClaimedTask]:
@@ -44,6 +46,10 @@ class Claiming:
                 quotas.setdefault(partition, [0] * len(self.left))[number] = slots
         return quotas
 
+    def unknown(self, partition: int) -> bool:
+        """Whether a partition must be asked what it offers."""
+        return not self._lanes.quiet(self.lanes, partition, self._now_ms)
+
     def choose(self, offers: dict[int, Offer]) -> dict[int, Quota]:
         """Return what to claim where, by what the partitions offered; note what remains there."""
         for partition, offer in offers.items():
@@ -51,11 +57,15 @@ class Claiming:
         return allot(offers, self.left, self._turn, lowest_first=self.claim.lowest_first)
 
     def _note(self, partition: int, offer: Offer) -> None:
+        empty: list[str] = []
         for want, waiting in zip(self.claim.wants, offer, strict=True):
             urgent = next((priority for priority in PRIORITIES if waiting[priority]), None)
+            if urgent is None:
+                empty += want.lanes
             if urgent is not None:
                 for lane in want.lanes:
                     self._lanes.note(lane, partition, urgent)
+        self._lanes.found_empty(empty, partition, self._now_ms)
 
     def arguments(self, partition: int, quota: Quota) -> list[Argument]:
         """Return the arguments of a claim, for the wants that have a quota there."""
@@ -76,6 +86,13 @@ class Claiming:
         leased, wants = _leased(values), self.claim.wants
         asked = [number for number, slots in enumerate(quota) if slots]
         more = False
+        rest = [
+            lane
+            for number, count in zip(asked, counts, strict=True)
+            if count < quota[number]
+            for lane in wants[number].lanes
+        ]
+        self._lanes.found_empty(rest, partition, self._now_ms)
         for number, count in zip(asked, counts, strict=True):
             self.left[number] -= count
             mine = list(islice(leased, count))
@@ -95,11 +112,6 @@ class Claiming:
                 for priority in PRIORITIES:
                     waiting[priority] += next(rest)
         return offer
-
-    @property
-    def lanes(self) -> list[str]:
-        """All lanes, want by want."""
-        return [lane for want in self.claim.wants for lane in want.lanes]
 
 
 def _leased(values: Sequence[Any]) -> Iterator[ClaimedTask]:

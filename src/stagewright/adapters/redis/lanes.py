@@ -3,7 +3,8 @@
 A claim must be right without knowing anything: then all partitions are asked what they offer, and
 the free slots are allotted to the most urgent, which costs two round trips. What this process has
 seen (its own commits, hints, claims that came back full) lets it guess where the tasks are, claim
-there at once, and ask the others in the same round trip what they offer.
+there at once, and ask the others in the same round trip what they offer. Of a partition whose hints
+this process hears, an empty answer holds for a while: what is queued there meanwhile is heard of.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from stagewright.ports.task_queue import Want
 
 PRIORITIES = (0, 1, 2, 3)
+QUIET_MS = 1_000
+"""So long an empty answer is believed; a connection may be dead before its owner notices."""
 
 Offer = Sequence[Sequence[int]]
 """Per want: the numbers of tasks that wait at priorities 0 to 3."""
@@ -25,6 +28,10 @@ class Lanes:
 
     def __init__(self) -> None:
         self._seen: dict[str, dict[int, int]] = {}
+        self._empty: dict[int, dict[str, int]] = {}
+        """By partition: lanes that were found empty, each with the end (ms) of that belief."""
+        self.hears: Callable[[int], bool] = lambda _: False
+        """Whether hints of a partition reach this process."""
 
     def note(self, lane: str, partition: int, priority: int) -> None:
         """A task seems to wait there."""
@@ -38,6 +45,17 @@ class Lanes:
             seen = self._seen.get(lane)
             if seen is not None and seen.pop(partition, None) is not None and not seen:
                 del self._seen[lane]
+
+    def found_empty(self, lanes: Sequence[str], partition: int, now_ms: int) -> None:
+        """Nothing waits in these lanes; what was noted since the question was put still counts."""
+        self._empty.setdefault(partition, {}).update(dict.fromkeys(lanes, now_ms + QUIET_MS))
+
+    def quiet(self, lanes: Sequence[str], partition: int, now_ms: int) -> bool:
+        """Whether it is known without asking that nothing waits in these lanes."""
+        empty = self._empty.get(partition)
+        if empty is None or not self.hears(partition):
+            return False
+        return all(empty.get(lane, 0) > now_ms for lane in lanes)
 
     def best(self, want: Want, *, lowest_first: bool) -> list[int]:
         """Return the partitions that seem to have the tasks that come first."""

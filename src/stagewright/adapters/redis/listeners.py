@@ -75,6 +75,11 @@ class Listeners:
         finally:
             await self._leave(listener)
 
+    def hears(self, channel: str) -> bool:
+        """Whether what is said on a channel reaches this process now."""
+        confirmed = self._confirmed.get(channel)
+        return confirmed is not None and confirmed.is_set()
+
     async def _join(self, listener: Listener) -> None:
         fresh = []
         for channel in listener.channels:

@@ -26,8 +26,9 @@ class RedisTaskQueue:
     """ITaskQueue: one Function call per partition, those of one call in one round trip.
 
     A claim asks at once where this process saw tasks last (its own commits, hints it heard, claims
-    that came back full), and in the same round trip asks every other partition what it offers; so
-    nothing that waits is overlooked, and usually one round trip is enough.
+    that came back full), and in the same round trip asks every other partition what it offers,
+    unless that was empty a moment ago and its hints are heard; so nothing that waits is overlooked,
+    and usually one round trip is enough.
     """
 
     def __init__(self, shared: Shared) -> None:
@@ -81,7 +82,11 @@ class RedisTaskQueue:
             for number in lead.partitions
         }
         guessed = [number for number in quotas if number not in leading]
-        asked = [part.number for part in self._keys.partitions if part.number not in quotas]
+        asked = [
+            part.number
+            for part in self._keys.partitions
+            if part.number not in quotas and claiming.unknown(part.number)
+        ]
         commands = [one for made in leading.values() for one in made]
         commands += [self._claim_command(claiming, number, quotas[number]) for number in guessed]
         commands += [self._offer_command(claiming, number) for number in asked]

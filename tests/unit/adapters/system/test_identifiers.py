@@ -44,4 +44,3 @@ def test_a_forked_child_draws_other_ids_than_its_parent() -> None:
         os._exit(0)
     os.waitpid(child, 0)
     assert os.read(reading, 16).decode() != identifiers.short()
-
