@@ -3,9 +3,9 @@
 -- KEYS: marks tasks queue leases
 -- ARGV: now (ms), lease (ms), holder, 1 for the lowest priority first, then per want: slots, number
 --   of lanes, lane..
--- Answer: nine values per task (see lease_tasks), then the number of tasks taken per want
+-- Answer: nine values per task (see lease_task), then the number of tasks taken per want
 
 local function claim(keys, args)
-  local answer, counts = claim_tasks(keys, args, 1)
+  local answer, counts = claim_tasks(keys, read_claim(args, 1))
   return {answer, counts}
 end

@@ -96,20 +96,81 @@ local function close_tasks(args, from, to, batch, open)
   return open
 end
 
+local function write_task(batch, new, state, held)
+  add(batch.records, new.task, struct.pack(RECORD, state, held, new.priority, 0, 0, new.place,
+    batch.now, 0, 0, new.timeout, new.lane, '') .. new.body)
+end
+
 local function open_tasks(args, from, to, batch, open, held)
   for at = from, to - 1, 5 do
-    local task, lane, priority = args[at], args[at + 1], args[at + 2]
+    local task, lane = args[at], args[at + 1]
     if not batch.found[task] then
       batch.place = batch.place + 1
-      add(batch.records, task, struct.pack(RECORD, held == 1 and SUSPENDED or QUEUED, held,
-        priority, 0, 0, batch.place, batch.now, 0, 0, args[at + 3], lane, '') .. args[at + 4])
-      if held == 0 then
-        stage_queued(batch, queue_member(lane, priority, batch.place, task), lane, priority, task)
+      local new = {
+        task = task, lane = lane, priority = args[at + 2], timeout = args[at + 3],
+        body = args[at + 4], place = batch.place,
+      }
+      if held == 1 then
+        write_task(batch, new, SUSPENDED, 1)
+      else
+        local fresh = batch.fresh[lane] or {}
+        batch.fresh[lane], fresh[#fresh + 1] = fresh, new
       end
       open = open .. task .. '\n'
     end
   end
   return open
+end
+
+local function by_urgency(a, b)
+  if a.priority ~= b.priority then return a.priority < b.priority end
+  return a.place < b.place
+end
+
+-- Returns the new tasks in a want's lanes if they are all that is there, and not too many for it.
+local function fresh_for(want, batch, queue)
+  local all = {}
+  for _, lane in ipairs(want.lanes) do
+    for _, new in ipairs(batch.fresh[lane] or {}) do all[#all + 1] = new end
+  end
+  if #all == 0 or #all > want.slots then return nil end
+  for _, lane in ipairs(want.lanes) do
+    local first, last = lane_range(lane)
+    if batch.resumed[lane] then return nil end
+    if #redis.call('ZRANGEBYLEX', queue, first, last, 'LIMIT', 0, 1) > 0 then return nil end
+  end
+  table.sort(all, by_urgency)
+  return all
+end
+
+-- Leases new tasks to the claim that came with them where no other task has a better right: they
+-- need not pass through their lane. Returns the token drawn last.
+local function lease_fresh(batch, claim, queue, token)
+  for _, want in ipairs(claim) do
+    local all = fresh_for(want, batch, queue)
+    if all then
+      want.answer = {}
+      for _, new in ipairs(all) do
+        token = token + 1
+        lease_task(claim, want, new.task, token, 0, tonumber(new.priority), 0, new.place, batch.now,
+          tonumber(new.timeout), new.lane, new.body)
+      end
+      for _, lane in ipairs(want.lanes) do batch.fresh[lane] = nil end
+    end
+  end
+  for place = 1, #claim.records do batch.records[#batch.records + 1] = claim.records[place] end
+  for place = 1, #claim.leased do batch.leased[#batch.leased + 1] = claim.leased[place] end
+  return token
+end
+
+local function queue_fresh(batch)
+  for lane, fresh in pairs(batch.fresh) do
+    for _, new in ipairs(fresh) do
+      write_task(batch, new, QUEUED, 0)
+      local member = queue_member(lane, new.priority, new.place, new.task)
+      stage_queued(batch, member, lane, new.priority, new.task)
+    end
+  end
 end
 
 local function hold_task(batch, packed, task, held)
@@ -119,6 +180,7 @@ local function hold_task(batch, packed, task, held)
     state = SUSPENDED
   elseif held == 0 and state == SUSPENDED then
     stage_queued(batch, member, lane, tostring(priority), task)
+    batch.resumed[lane] = true
     state = QUEUED
   end
   add(batch.records, task, in_state(packed, state, held))
@@ -202,6 +264,8 @@ local function new_batch(keys, now, found, place)
   local batch = staged()
   batch.now, batch.found, batch.place = now, found, tonumber(place) or 0
   batch.timers, batch.cleared, batch.indexed, batch.unindexed, batch.fed = {}, {}, {}, {}, {}
+  batch.fresh = {} -- new tasks that are not yet queued, by lane
+  batch.resumed = {} -- lanes that get tasks back
   batch.id_at = #keys[1] - 5 + 3 -- workflow keys have `w:` where marks has `marks`
   return batch
 end
@@ -221,9 +285,9 @@ local function judge_all(keys, args, plans, stored, records, now)
   return verdicts, accepted, used
 end
 
-local function write_all(keys, args, plans, stored, records, accepted, now)
+local function write_all(keys, args, plans, stored, records, accepted, now, claim)
   local marks, tasks, queue, leases, timers, index, feed = unpack(keys, 1, 7)
-  local state = redis.call('HMGET', marks, 'commits', 'place', 'trimmed_at')
+  local state = redis.call('HMGET', marks, 'commits', 'place', 'trimmed_at', 'token')
   local batch = new_batch(keys, now, records, state[2])
   for _, number in ipairs(accepted) do
     write_commit(keys, args, number, plans[number], stored[number], batch)
@@ -233,9 +297,11 @@ local function write_all(keys, args, plans, stored, records, accepted, now)
   each('ZADD', timers, batch.timers)
   each('ZREM', index, batch.unindexed)
   each('ZADD', index, batch.indexed)
-  write_tasks(batch, marks, tasks, queue, leases)
-  local commits = (tonumber(state[1]) or 0) + #accepted
+  local commits, token = (tonumber(state[1]) or 0) + #accepted, tonumber(state[4]) or 0
   local state_now = {'commits', commits, 'place', batch.place}
+  if claim then add(state_now, 'token', lease_fresh(batch, claim, queue, token)) end
+  queue_fresh(batch)
+  write_tasks(batch, marks, tasks, queue, leases)
   if fed then add(state_now, 'fed', fed) end
   each('HSET', marks, state_now)
   trim_feed(marks, feed, now, tonumber(args[2]), state[3])
@@ -246,13 +312,13 @@ local function commit(keys, args)
   local now = tonumber(args[1])
   local plans, stored, records, claim_at = read_commits(keys, args)
   local verdicts, accepted, used = judge_all(keys, args, plans, stored, records, now)
-  local batch
+  local claim, batch = args[claim_at] and read_claim(args, claim_at), nil
   if #accepted > 0 then
     each('XDEL', keys[8], used) -- refuses malformed positions, so it is the first write
-    batch = write_all(keys, args, plans, stored, records, accepted, now)
+    batch = write_all(keys, args, plans, stored, records, accepted, now, claim)
   end
   local claimed, counts = {}, {}
-  if args[claim_at] then claimed, counts = claim_tasks(keys, args, claim_at) end
+  if claim then claimed, counts = claim_tasks(keys, claim) end
   if batch then
     for at = 1, #claimed, 9 do batch.waking[claimed[at]] = nil end
     wake(batch, keys[1])

@@ -32,6 +32,6 @@ local function complete(keys, args)
   local accepted = publish_results(keys, args, count)
   local claim_at = 3 * count + 2
   if not args[claim_at] then return {accepted, {}, {}} end
-  local answer, counts = claim_tasks(keys, args, claim_at)
+  local answer, counts = claim_tasks(keys, read_claim(args, claim_at))
   return {accepted, answer, counts}
 end

@@ -1,94 +1,137 @@
 -- Leasing tasks out of their lanes. All is read before anything is written.
 
--- Adds the first tasks of one lane and priority to the list `found`.
+-- Reads a claim from `at`: now, lease (ms), holder, 1 for the lowest priority first, then per want
+-- slots, number of lanes, lane..
+local function read_claim(args, at)
+  local claim = {
+    now = tonumber(args[at]), lease = tonumber(args[at + 1]), holder = args[at + 2],
+    lowest = args[at + 3] == '1', records = {}, leased = {},
+  }
+  local first = at + 4
+  while first <= #args do
+    local last = first + 1 + args[first + 1]
+    claim[#claim + 1] = {slots = tonumber(args[first]), lanes = {unpack(args, first + 2, last)}}
+    first = last + 1
+  end
+  return claim
+end
+
+-- Writes a task's record as leased, and its nine values into the answer: id, token, lane, priority,
+-- body, queued at, expiry, deadline, lost.
+local function lease_task(claim, want, task, token, held, priority, lost, place, queued_at, timeout,
+    lane, body)
+  local deadline = claim.now + timeout
+  local expiry = math.min(claim.now + claim.lease, deadline)
+  add(claim.records, task, struct.pack(RECORD, LEASED, held, priority, lost, token, place,
+    queued_at, claim.now, deadline, timeout, lane, claim.holder) .. body)
+  add(claim.leased, string.format('%d', expiry), task)
+  local answer = want.answer
+  local last = #answer
+  answer[last + 1], answer[last + 2], answer[last + 3] = task, token, lane
+  answer[last + 4], answer[last + 5], answer[last + 6] = priority, body, queued_at
+  answer[last + 7], answer[last + 8], answer[last + 9] = expiry, deadline, lost
+end
+
+-- Adds the first tasks of one lane to the list `found`: of one priority, or (nil) of all.
 local function waiting(queue, lane, priority, limit, found)
   local first, last = lane_range(lane, priority)
   local members = redis.call('ZRANGEBYLEX', queue, first, last, 'LIMIT', 0, limit)
   local at = task_at(lane)
   for number = 1, #members do
     local member = members[number]
-    local place = string.sub(member, at - PLACE_WIDTH - 1, at - 2)
-    found[#found + 1] = {member = member, task = string.sub(member, at), place = place}
+    local rank = string.sub(member, #lane + 2, at - 2) -- priority|place
+    found[#found + 1] = {member = member, task = string.sub(member, at), rank = rank}
   end
 end
 
-local function by_place(a, b)
-  return a.place < b.place
+local function by_rank(a, b)
+  return a.rank < b.rank
 end
 
--- Takes at most `slots` tasks of some lanes, the most urgent first (last if `lowest`), within one
--- priority the oldest, passing over those that an earlier want of the claim has `taken`.
-local function take(queue, lanes, slots, lowest, taken)
-  local chosen = {}
-  for turn = 0, 3 do
-    local found, free = {}, slots - #chosen
-    if free <= 0 then break end
-    for number = 1, #lanes do
-      local already = taken[lanes[number]] or 0
-      waiting(queue, lanes[number], lowest and 3 - turn or turn, free + already, found)
+-- Chooses at most `free` tasks of one priority, or (nil) of all, the most urgent first and within
+-- one priority the oldest, passing over those that an earlier want of the claim has `taken`.
+local function take_some(queue, lanes, priority, free, taken, chosen)
+  local found = {}
+  for number = 1, #lanes do
+    waiting(queue, lanes[number], priority, free + (taken[lanes[number]] or 0), found)
+  end
+  if #lanes > 1 then table.sort(found, by_rank) end
+  for number = 1, #found do
+    if free > 0 and not taken[found[number].task] then
+      chosen[#chosen + 1], taken[found[number].task] = found[number], true
+      free = free - 1
     end
-    if #lanes > 1 then table.sort(found, by_place) end
-    for number = 1, #found do
-      if #chosen < slots and not taken[found[number].task] then
-        chosen[#chosen + 1], taken[found[number].task] = found[number], true
-      end
+  end
+  return free
+end
+
+local function take(queue, lanes, slots, lowest, taken)
+  local chosen, free = {}, slots
+  if not lowest then
+    take_some(queue, lanes, nil, free, taken, chosen)
+  else
+    for priority = 3, 0, -1 do
+      if free > 0 then free = take_some(queue, lanes, priority, free, taken, chosen) end
     end
   end
   for number = 1, #lanes do taken[lanes[number]] = (taken[lanes[number]] or 0) + #chosen end
   return chosen
 end
 
--- Leases tasks to a holder; answers nine values per task: id, token, lane, priority, body, queued
--- at, expiry, deadline, lost.
-local function lease_tasks(marks, tasks, leases, named, packed_records, now, lease, holder)
-  local records, leased, answer = {}, {}, {}
-  local token = redis.call('HINCRBY', marks, 'token', #named) - #named
-  for number, packed in ipairs(packed_records) do
-    local task = named[number]
-    local _, held, priority, lost, _, place, queued_at, _, _, timeout, lane, _, body_at =
-      struct.unpack(RECORD, packed)
-    local body, deadline = string.sub(packed, body_at), now + timeout
-    local expiry = math.min(now + lease, deadline)
-    add(records, task, struct.pack(RECORD, LEASED, held, priority, lost, token + number, place,
-      queued_at, now, deadline, timeout, lane, holder) .. body)
-    add(leased, string.format('%d', expiry), task)
-    local last = #answer
-    answer[last + 1], answer[last + 2], answer[last + 3] = task, token + number, lane
-    answer[last + 4], answer[last + 5], answer[last + 6] = priority, body, queued_at
-    answer[last + 7], answer[last + 8], answer[last + 9] = expiry, deadline, lost
-  end
-  each('HSET', tasks, records)
-  each('ZADD', leases, leased)
-  return answer
-end
-
--- Returns members of the queue to take out, and tasks, their records and the number per want. A
--- member without a record (nothing of ours leaves one) is taken out and not counted.
-local function choose(keys, args, at)
+-- Finds tasks for the wants that have no answer yet; answers the members of the queue to take out,
+-- and how many tasks were found. A member without a record (nothing of ours leaves one) is taken
+-- out and not counted.
+local function choose(keys, claim)
   local _, tasks, queue = unpack(keys)
-  local members, named, records, counts, taken, want = {}, {}, {}, {}, {}, at + 4
-  while want <= #args do
-    local lanes = {unpack(args, want + 2, want + 1 + args[want + 1])}
-    local chosen, ids = take(queue, lanes, tonumber(args[want]), args[at + 3] == '1', taken), {}
-    for number = 1, #chosen do ids[number] = chosen[number].task end
-    local before = #named
-    for number, packed in ipairs(fetch(tasks, ids)) do
-      members[#members + 1] = chosen[number].member
-      if packed then named[#named + 1], records[#records + 1] = ids[number], packed end
+  local members, taken, count = {}, {}, 0
+  for _, want in ipairs(claim) do
+    want.named, want.packed = {}, {}
+    if not want.answer then
+      local chosen, ids = take(queue, want.lanes, want.slots, claim.lowest, taken), {}
+      for number = 1, #chosen do ids[number] = chosen[number].task end
+      for number, packed in ipairs(fetch(tasks, ids)) do
+        members[#members + 1] = chosen[number].member
+        if packed then
+          want.named[#want.named + 1], want.packed[#want.packed + 1] = ids[number], packed
+          count = count + 1
+        end
+      end
     end
-    counts[#counts + 1] = #named - before
-    want = want + 2 + args[want + 1]
   end
-  return members, named, records, counts
+  return members, count
 end
 
--- Claims as args say from `at`: now, lease (ms), holder, 1 for the lowest priority first, then per
--- want slots, number of lanes, lane.. Answers the leased tasks, and the number taken per want.
-local function claim_tasks(keys, args, at)
+-- Answers the leased tasks, want by want, and the number per want.
+local function claim_answer(claim)
+  local answer, counts = {}, {}
+  for number, want in ipairs(claim) do
+    local values = want.answer or {}
+    for place = 1, #values do answer[#answer + 1] = values[place] end
+    counts[number] = #values / 9
+  end
+  return answer, counts
+end
+
+-- Claims for the wants that have no answer yet.
+local function claim_tasks(keys, claim)
   local marks, tasks, queue, leases = unpack(keys)
-  local members, named, records, counts = choose(keys, args, at)
+  local members, count = choose(keys, claim)
   each('ZREM', queue, members)
-  if #named == 0 then return {}, counts end
-  local now, lease, holder = tonumber(args[at]), tonumber(args[at + 1]), args[at + 2]
-  return lease_tasks(marks, tasks, leases, named, records, now, lease, holder), counts
+  if count > 0 then
+    claim.records, claim.leased = {}, {}
+    local token = redis.call('HINCRBY', marks, 'token', count) - count
+    for _, want in ipairs(claim) do
+      want.answer = want.answer or {}
+      for number, packed in ipairs(want.packed) do
+        local _, held, priority, lost, _, place, queued_at, _, _, timeout, lane, _, body_at =
+          struct.unpack(RECORD, packed)
+        token = token + 1
+        lease_task(claim, want, want.named[number], token, held, priority, lost, place, queued_at,
+          timeout, lane, string.sub(packed, body_at))
+      end
+    end
+    each('HSET', tasks, claim.records)
+    each('ZADD', leases, claim.leased)
+  end
+  return claim_answer(claim)
 end

@@ -3,8 +3,9 @@
 
 local PLACE_WIDTH = 15
 
+-- The range of one priority of a lane, or (nil) of the whole lane.
 local function lane_range(lane, priority)
-  local prefix = lane .. '|' .. priority
+  local prefix = priority and lane .. '|' .. priority or lane
   return '[' .. prefix .. '|', '(' .. prefix .. '}' -- the character after |
 end
 
