@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Literal
 
 import orjson
@@ -19,6 +20,7 @@ from stagewright.domain.snapshot import decode_state
 from stagewright.domain.workflow import INPUT_KEY, Ending, StageRecord, Status, WorkflowState
 from stagewright.ports.backend import Backend
 from stagewright.ports.health import PortHealth
+from stagewright.ports.message_bus import Topic
 from stagewright.ports.system import IClock
 from stagewright.ports.views import (
     AgentView,
@@ -52,6 +54,30 @@ class Queries:
         if not live.state.status.terminal:
             waiting = explain(live.state, await self._scene(live))
         return _view(live).model_copy(update={"waiting": waiting})
+
+    async def ended(self, workflow_id: str, wait_s: float) -> WorkflowView:
+        """Return a workflow as soon as it has ended, or as it is after `wait_s`; NotFound.
+
+        The step that ends it says so; should that be missed, the last look finds it.
+        """
+        if not await self._over(workflow_id):
+            async with self._backend.bus.subscribe(Topic.ENDED, workflow_id) as ends:
+                if not await self._over(workflow_id):
+                    await self._first(anext(aiter(ends)), wait_s)
+        return await self.show(workflow_id)
+
+    async def _over(self, workflow_id: str) -> bool:
+        return (await self._live(workflow_id)).state.status.terminal
+
+    async def _first(self, word: Awaitable[object], wait_s: float) -> None:
+        """Wait for a word, at most so long."""
+        heard = asyncio.ensure_future(word)
+        slept = asyncio.ensure_future(self._clock.sleep(wait_s))
+        try:
+            await asyncio.wait((heard, slept), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            heard.cancel()
+            slept.cancel()
 
     async def _live(self, workflow_id: str) -> Live:
         live = await load_one(self._backend, self._catalog, workflow_id)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from stagewright.domain.records import record
+from stagewright.domain.workflow import Status
 from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.task import NewTask, TaskLease
 
@@ -71,3 +72,8 @@ class Commit:
     fences: tuple[TaskLease, ...] = ()
     """Leases whose tokens must be the current ones of their task records, else FENCED."""
     dead_letters: tuple[DeadLetter, ...] = ()
+
+    @property
+    def ends(self) -> bool:
+        """Whether the workflow ends with this step; whoever listens to ENDED is told."""
+        return self.index is not None and Status(self.index.status).terminal

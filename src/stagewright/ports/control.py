@@ -115,6 +115,10 @@ class IQueries(Protocol):
         """Return a workflow with its stages, outputs and waiting reasons; NotFound."""
         ...
 
+    async def ended(self, workflow_id: str, wait_s: float) -> WorkflowView:
+        """Return a workflow as soon as it has ended, or as it is after `wait_s`; NotFound."""
+        ...
+
     async def list(self, query: Query) -> WorkflowPage:
         """Return a page of workflows."""
         ...

@@ -26,6 +26,12 @@ class Topic(Enum):
     """Ephemeral: whoever listens now."""
     WAKE = "wake"
     """Ephemeral hints that work may be there; a lost one costs a moment, never a task."""
+    ENDED = "ended"
+    """Ephemeral: the workflow has ended. Told by the commit that ended it; the body is empty."""
+
+
+EPHEMERAL = frozenset({Topic.DELTAS, Topic.WAKE, Topic.ENDED})
+"""Topics that are heard by whoever listens, and kept by nobody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from stagewright.domain.contracts import Contract
 from stagewright.domain.errors import CursorInvalid, NotFound, Refused, Unreachable
 from stagewright.ports.health import PortHealth
 from stagewright.ports.workflow_store import Query
+from stagewright.testing.clock import settle
 from tests.unit.application.test_live import make_unreadable
 from tests.unit.application.world import World, dumps, running
 from tests.unit.domain.kernel import agent, approval
@@ -194,3 +196,27 @@ async def test_losses_that_were_noticed_are_shown_in_order(world: World) -> None
     for at_ms, loss in ((5, b"second"), (4, b"first")):
         await world.backend.kv.set(f"loss:{at_ms}", loss, None, 0)
     assert (await world.queries.system()).losses == ["first", "second"]
+
+
+async def test_waiting_for_the_end_returns_when_the_workflow_ends(world: World) -> None:
+    await world.register()
+    id_ = await world.start()
+    asked = asyncio.create_task(world.queries.ended(id_, 60.0))
+    await settle()
+    await world.does("build")
+    await settle()
+    assert not asked.done()
+    await world.does("check")
+    assert (await asked).status == "completed"
+    assert (await world.queries.ended(id_, 60.0)).status == "completed"  # and at once from now on
+
+
+async def test_waiting_for_an_end_that_does_not_come_returns_what_is(world: World) -> None:
+    await world.register()
+    id_ = await world.start()
+    asked = asyncio.create_task(world.queries.ended(id_, 5.0))
+    await settle()
+    await world.clock.advance(5.0)
+    assert (await asked).status == "running"
+    with pytest.raises(NotFound):
+        await world.queries.ended("p00-nothing", 5.0)

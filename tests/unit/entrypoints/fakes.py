@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import anyio
+
 from stagewright.domain.errors import NotFound, StagewrightError
 from stagewright.ports.control import (
     CommandReply,
@@ -121,6 +123,10 @@ class FakeControl:
     async def replay(self, workflow_id: str, *, repair: bool = False) -> ReplayReport:
         self._asked("replay", (workflow_id, repair))
         return ReplayReport(workflow_id=workflow_id, steps=3, equal=True, repaired=repair)
+
+    async def ended(self, workflow_id: str, wait_s: float) -> WorkflowView:
+        await anyio.sleep(min(wait_s, 0.001))
+        return await self.show(workflow_id)
 
     async def show(self, workflow_id: str) -> WorkflowView:
         self._asked("show", workflow_id)

@@ -34,6 +34,12 @@ class HttpQueries:
         answer = await self._client.get(f"/workflows/{quote(workflow_id, safe='')}")
         return WorkflowView.model_validate_json(answer)
 
+    async def ended(self, workflow_id: str, wait_s: float) -> WorkflowView:
+        """Return one workflow once it has ended, or as it is after `wait_s`."""
+        path = f"/workflows/{quote(workflow_id, safe='')}"
+        answer = await self._client.get(path, {"wait_s": wait_s})
+        return WorkflowView.model_validate_json(answer)
+
     async def list(self, query: Query) -> WorkflowPage:
         """Return a page of workflows."""
         parameters = asdict(query)

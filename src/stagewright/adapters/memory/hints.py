@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
-from stagewright.ports.message_bus import Message, Topic
+from stagewright.ports.message_bus import EPHEMERAL, Message, Topic
 from stagewright.ports.system import IClock
 
 LISTENER_KEEPS = 1_000
@@ -88,7 +88,7 @@ class Listeners:
     """All subscriptions to ephemeral topics."""
 
     def __init__(self) -> None:
-        self._by_topic: dict[Topic, set[Listener]] = {Topic.DELTAS: set(), Topic.WAKE: set()}
+        self._by_topic: dict[Topic, set[Listener]] = {topic: set() for topic in EPHEMERAL}
 
     def tell(self, topic: Topic, message: Message) -> None:
         """Pass a message to all who listen now."""

@@ -15,6 +15,7 @@ from stagewright.domain.errors import UsageError
 from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.health import PortHealth
 from stagewright.ports.message_bus import (
+    EPHEMERAL,
     DueTimer,
     FeedEntry,
     InboxMessage,
@@ -134,7 +135,7 @@ class MemoryMessageBus:
         self, topic: Topic, workflow_id: str | None = None
     ) -> AsyncIterator[AsyncIterator[Message]]:
         """Listen to an ephemeral topic from entering on."""
-        if topic not in (Topic.DELTAS, Topic.WAKE):
+        if topic not in EPHEMERAL:
             raise UsageError(
                 f"topic: {topic.value} is durable and cannot be subscribed to.",
                 remedy="Read the inbox with receive, notes with replay or log.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stagewright.adapters.memory.state import Namespace, Workflow
 from stagewright.ports.commit import Commit, IndexEntry, Verdict
+from stagewright.ports.message_bus import Message, Topic
 from stagewright.ports.task import TaskLease
 
 
@@ -23,6 +24,8 @@ def apply(state: Namespace, commit: Commit, now_ms: int) -> Verdict:
     if commit.index is not None:
         reindex(state, commit.workflow_id, workflow, commit.index)
     state.partition_of(commit.workflow_id).commits += 1
+    if commit.ends:
+        state.listeners.tell(Topic.ENDED, Message(commit.workflow_id, b""))
     return Verdict.COMMITTED
 
 

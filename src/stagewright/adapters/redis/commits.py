@@ -17,6 +17,7 @@ _shape = struct.Struct(">HHHHHHHHHHB").pack
 
 _SUSPENSION = {None: 0, False: 1, True: 2}
 
+_ENDS = 4
 MOST_PARTS = 65_535
 
 
@@ -76,7 +77,7 @@ def _shape_of(commit: Commit, index: int) -> bytes:
             len(commit.cleared_timers),
             index,
             len(commit.dead_letters),
-            _SUSPENSION[commit.suspended],
+            _SUSPENSION[commit.suspended] + (_ENDS if commit.ends else 0),
         )
     except struct.error:
         raise _too_many(commit) from None

@@ -39,6 +39,8 @@ class PartitionKeys:
     """Sorted set: dead letters by time."""
     wake: str
     """Channel of hints."""
+    ended: str
+    """Channel of the ids of workflows that have ended."""
 
     @classmethod
     def of(cls, namespace: str, number: int) -> PartitionKeys:
@@ -80,6 +82,7 @@ _COLLECTIONS = (
     "letters",
     "letter_order",
     "wake",
+    "ended",
 )
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from stagewright.adapters.redis.connection import Argument, Command
 from stagewright.adapters.redis.feed import Feed
 from stagewright.adapters.redis.inbox import Inbox
+from stagewright.adapters.redis.keys import PartitionKeys
 from stagewright.adapters.redis.letters import REASON_BYTES
 from stagewright.adapters.redis.listeners import Listeners, Read
 from stagewright.adapters.redis.shared import Shared
@@ -36,6 +37,7 @@ class RedisMessageBus:
             Topic.NOTES: self._notes,
             Topic.DELTAS: self._deltas,
             Topic.WAKE: self._hints,
+            Topic.ENDED: self._endings,
         }
         if messages:
             await self._functions.run(by_topic[topic](messages, now_ms))
@@ -74,6 +76,12 @@ class RedisMessageBus:
             ("PUBLISH", self._keys.of(id_).wake, b"- " + id_.encode() + b" " + message.body)
             for message in messages
             for id_ in (message.workflow_id,)
+        ]
+
+    def _endings(self, messages: Sequence[Message], _: int) -> list[Command]:
+        return [
+            ("PUBLISH", self._keys.of(message.workflow_id).ended, message.workflow_id)
+            for message in messages
         ]
 
     async def receive(
@@ -115,9 +123,11 @@ class RedisMessageBus:
         """Listen to an ephemeral topic from entering on."""
         read: Read
         if topic is Topic.WAKE:
-            channels, read = self._wake_channels(workflow_id), self._read_hint
+            channels, read = [part.wake for part in self._parts(workflow_id)], self._read_hint
         elif topic is Topic.DELTAS:
             channels, read = self._delta_channels(workflow_id), _read_delta
+        elif topic is Topic.ENDED:
+            channels, read = [part.ended for part in self._parts(workflow_id)], _read_ended
         else:
             raise UsageError(
                 f"topic: {topic.value} is durable and cannot be subscribed to.",
@@ -131,9 +141,8 @@ class RedisMessageBus:
         async with self._listeners.listening(channels, of_interest) as listener:
             yield listener
 
-    def _wake_channels(self, workflow_id: str | None) -> list[str]:
-        parts = self._keys.partitions if workflow_id is None else [self._keys.of(workflow_id)]
-        return [part.wake for part in parts]
+    def _parts(self, workflow_id: str | None) -> Sequence[PartitionKeys]:
+        return self._keys.partitions if workflow_id is None else [self._keys.of(workflow_id)]
 
     def _delta_channels(self, workflow_id: str | None) -> list[str]:
         if workflow_id is None:
@@ -165,3 +174,7 @@ class RedisMessageBus:
 
 def _read_delta(channel: str, said: bytes) -> Message | None:
     return Message(channel.rpartition(":")[2], said)
+
+
+def _read_ended(_: str, said: bytes) -> Message | None:
+    return Message(said.decode(errors="replace"), b"")

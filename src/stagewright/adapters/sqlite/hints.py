@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from stagewright.ports.message_bus import Message, Topic
+from stagewright.ports.message_bus import EPHEMERAL, Message, Topic
 from stagewright.ports.system import IClock
 
 LISTENER_KEEPS = 1_000
@@ -121,7 +121,7 @@ class Hints:
             for number, count in enumerate(commits)
         ]
         self.feed_readers = Waiters()
-        self._listeners: dict[Topic, set[Listener]] = {Topic.DELTAS: set(), Topic.WAKE: set()}
+        self._listeners: dict[Topic, set[Listener]] = {topic: set() for topic in EPHEMERAL}
 
     def inbox_grew(self, partition: int, position: int) -> None:
         """Messages were put into an inbox, the last at this position."""
@@ -132,6 +132,11 @@ class Hints:
     def lanes_grew(self, tasks: Iterable[tuple[str, str]]) -> None:
         """Tasks were put into lanes: workflow ids with lanes."""
         self._tell_all((id_, lane.encode()) for id_, lane in tasks)
+
+    def ended(self, workflow_ids: Sequence[str]) -> None:
+        """Workflows have ended."""
+        for workflow_id in workflow_ids:
+            self.tell(Topic.ENDED, Message(workflow_id, b""))
 
     def falls_due(self, partition: int, at_ms: int) -> None:
         """A timer was set or a lease granted that ends at an instant."""

@@ -14,6 +14,7 @@ from stagewright.adapters.sqlite.transaction import Transaction
 from stagewright.domain.errors import UsageError
 from stagewright.ports.health import PortHealth
 from stagewright.ports.message_bus import (
+    EPHEMERAL,
     DueTimer,
     FeedEntry,
     InboxMessage,
@@ -163,7 +164,7 @@ class SqliteMessageBus:
         self, topic: Topic, workflow_id: str | None = None
     ) -> AsyncIterator[AsyncIterator[Message]]:
         """Listen to an ephemeral topic from entering on."""
-        if topic not in (Topic.DELTAS, Topic.WAKE):
+        if topic not in EPHEMERAL:
             raise UsageError(
                 f"topic: {topic.value} is durable and cannot be subscribed to.",
                 remedy="Read the inbox with receive, notes with replay or log.",

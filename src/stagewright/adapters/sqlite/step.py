@@ -38,6 +38,7 @@ class _Rows:
     due: dict[int, int] = field(default_factory=dict)
     """The earliest new timer of each partition."""
     commits: Counter[int] = field(default_factory=Counter)
+    ended: list[str] = field(default_factory=list)
 
 
 class Steps:
@@ -73,6 +74,8 @@ class Steps:
             transaction.after_commit(self._hints.counted, partition, commits)
         if lanes:
             transaction.after_commit(self._hints.lanes_grew, lanes)
+        if rows.ended:
+            transaction.after_commit(self._hints.ended, rows.ended)
         for partition, at_ms in rows.due.items():
             transaction.after_commit(self._hints.falls_due, partition, at_ms)
 
@@ -100,6 +103,8 @@ def _apply(transaction: Transaction, commit: Commit, rows: _Rows, now_ms: int) -
         ]
     if commit.index is not None:
         rows.entries.append(_entry(commit.workflow_id, partition, commit.index))
+        if commit.ends:
+            rows.ended.append(commit.workflow_id)
     return Verdict.COMMITTED
 
 

@@ -18,6 +18,7 @@ from stagewright.ports.workflow_store import Query
 router = APIRouter(prefix="/workflows", tags=["workflows"])
 
 Id = Annotated[str, Path(max_length=200)]
+WaitS = Annotated[float, Parameter(ge=0, le=30)]
 Action = Literal["pause", "resume", "cancel", "retry", "signal", "approve", "reject"]
 _OK, _CREATED = 200, 201
 
@@ -87,8 +88,10 @@ async def page(door: TheDoor, filters: Annotated[Filters, Parameter()]) -> Workf
 
 
 @router.get("/{workflow_id}")
-async def show(door: TheDoor, workflow_id: Id) -> WorkflowView:
-    """Return one workflow."""
+async def show(door: TheDoor, workflow_id: Id, wait_s: WaitS = 0.0) -> WorkflowView:
+    """Return one workflow; with `wait_s` only once it has ended, or after so many seconds."""
+    if wait_s > 0:
+        return await door.queries.ended(workflow_id, wait_s)
     return await door.queries.show(workflow_id)
 
 

@@ -25,6 +25,10 @@ class Patience:
         """Whether the time allowed is used up."""
         return self._end is not None and time.monotonic() >= self._end
 
+    def left(self, most_s: float) -> float:
+        """Return how long may still be waited, at most `most_s`."""
+        return most_s if self._end is None else min(most_s, max(0.0, self._end - time.monotonic()))
+
     def answered(self) -> None:
         """Note that the other side is there."""
         self._heard = time.monotonic()

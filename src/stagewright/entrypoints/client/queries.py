@@ -12,6 +12,9 @@ from stagewright.entrypoints.client.session import Session
 from stagewright.ports.views import LogPage, SystemView, Waiting, WorkflowPage, WorkflowView
 from stagewright.ports.workflow_store import Query
 
+AT_ONCE_S = 5.0
+"""So long one question waits for the end of a workflow."""
+
 
 class Filters(TypedDict, total=False):
     """What a list can be narrowed by; all that is given must hold. None does not narrow."""
@@ -46,8 +49,19 @@ class WorkflowQueries(Session):
         return (await self.show(workflow_id)).waiting
 
     async def wait(self, workflow_id: str, *, timeout_s: float | None = None) -> WorkflowView:
-        """Return the workflow once it has ended, however it ended; TimedOut after `timeout_s`."""
-        async for view in self.follow(workflow_id, timeout_s=timeout_s):
+        """Return the workflow once it has ended, however it ended; TimedOut after `timeout_s`.
+
+        A place that does not answer for a while, as when its owner restarts, is borne.
+        """
+        patience = Patience(timeout_s)
+        while not patience.over:
+            try:
+                view = await self._ended(workflow_id, patience.left(AT_ONCE_S))
+            except Unreachable:
+                patience.bear()
+                await patience.pause()
+                continue
+            patience.answered()
             if Status(view.status).terminal:
                 return view
         raise TimedOut(
@@ -55,6 +69,9 @@ class WorkflowQueries(Session):
             after_s=timeout_s,
             remedy=f"See `stagewright workflow explain {workflow_id}`.",
         )
+
+    async def _ended(self, workflow_id: str, wait_s: float) -> WorkflowView:
+        return await self._call(lambda to: to.queries.ended(workflow_id, wait_s))
 
     async def follow(
         self, workflow_id: str, *, timeout_s: float | None = None

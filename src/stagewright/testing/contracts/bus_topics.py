@@ -15,6 +15,7 @@ from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.harness import at_once
 from stagewright.testing.contracts.samples import (
     committed,
+    entry,
     inbox,
     queued,
     start,
@@ -70,6 +71,23 @@ class TopicContract:
                 await tell(backend, clock, id_, b"%d" % number)
             found = await heard(listener, 2)
         assert found == [Message(ONE, b"2"), Message(ONE, b"5")]
+
+    async def test_the_end_of_a_workflow_is_told_by_the_step_that_ends_it(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        firsts = [start(id_) for id_ in (ONE, TWO)]
+        async with (
+            backend.bus.subscribe(Topic.ENDED) as everybody,
+            backend.bus.subscribe(Topic.ENDED, TWO) as one,
+        ):
+            await committed(backend, clock, *firsts)
+            await committed(backend, clock, then(firsts[0]))  # goes on
+            for first, status in zip(firsts, ("failed", "completed"), strict=True):
+                last = then(first, index=entry(status=status)) if first is firsts[1] else None
+                last = last or then(then(first), index=entry(status=status))
+                await committed(backend, clock, last)
+            assert await heard(everybody, 2) == [Message(ONE, b""), Message(TWO, b"")]
+            assert await heard(one, 1) == [Message(TWO, b"")]
 
     async def test_all_listeners_hear_the_same(self, backend: Backend, clock: VirtualClock) -> None:
         subscribe = backend.bus.subscribe

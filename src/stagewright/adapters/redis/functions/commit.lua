@@ -16,8 +16,10 @@
 local COMMITTED, CONFLICT, FENCED = 0, 1, 2
 local FIXED_KEYS = 10
 
--- The sections' lengths in their order; last 0 to keep, 1 to lift, 2 to impose the suspension.
+-- The sections' lengths in their order; last 0 to keep, 1 to lift, 2 to impose the suspension, and 4
+-- more when the workflow ends.
 local SHAPE = '>HHHHHHHHHHB'
+local ENDS = 4
 
 -- Returns where a commit begins, where its sections do, where the next commit does (END), and the
 -- suspension.
@@ -235,6 +237,10 @@ local function write_commit(keys, args, number, plan, stored, batch)
   local id = string.sub(workflow, batch.id_at)
   local before, held = stored[2] or '\n', stored[3] and 1 or 0
   local fields = {'s', args[at + 2], 'd', args[at + 3]}
+  if suspend >= ENDS then
+    suspend = suspend - ENDS
+    batch.ended[#batch.ended + 1] = id
+  end
   if not stored[1] then redis.call('DEL', workflow) end -- a tombstone at the end of its time
   local open = close_tasks(args, closed_at, new_at, batch, before)
   if suspend > 0 then
@@ -266,6 +272,7 @@ local function new_batch(keys, now, found, place)
   batch.timers, batch.cleared, batch.indexed, batch.unindexed, batch.fed = {}, {}, {}, {}, {}
   batch.fresh = {} -- new tasks that are not yet queued, by lane
   batch.resumed = {} -- lanes that get tasks back
+  batch.ended = {} -- workflows
   batch.id_at = #keys[1] - 5 + 3 -- workflow keys have `w:` where marks has `marks`
   return batch
 end
@@ -322,6 +329,7 @@ local function commit(keys, args)
   if batch then
     for at = 1, #claimed, 9 do batch.waking[claimed[at]] = nil end
     wake(batch, keys[1])
+    for _, id in ipairs(batch.ended) do say(keys[1], 'ended', id) end
   end
   return {verdicts, claimed, counts}
 end

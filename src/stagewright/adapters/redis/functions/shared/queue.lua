@@ -23,7 +23,11 @@ local function member_of(packed, task)
   return queue_member(lane, priority, place, task), lane, priority
 end
 
+local function say(marks, channel, words)
+  redis.call('PUBLISH', string.sub(marks, 1, -6) .. channel, words)
+end
+
 -- Hints are told on the partition's channel: priority (- for none), workflow, and lane.
 local function tell(marks, hint)
-  redis.call('PUBLISH', string.sub(marks, 1, -6) .. 'wake', hint)
+  say(marks, 'wake', hint)
 end
