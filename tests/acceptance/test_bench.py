@@ -49,6 +49,12 @@ def test_on_redis_each_has_a_process_of_its_own() -> None:
             text=True,
         ).stdout
     assert report["durability"] == "window"
-    assert set(report["rss_bytes"]) == {"submitter", "orchestrator", "agents-1", "redis"}
+    assert set(report["rss_bytes"]) == {
+        "submitter",
+        "orchestrator",
+        "agents-1",
+        "agents-2",
+        "redis",
+    }
     assert report["replayed"] == 10
     assert left.strip() == "0"

@@ -41,7 +41,8 @@ class BenchOptions:
 
     workflows: int = 2_000
     latency_workflows: int = 100
-    agent_processes: int = 1
+    agent_processes: int = 2
+    """On a server; elsewhere agents share the one process."""
     limit_s: float = LIMIT_S
 
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 def bench(
     workflows: Annotated[int, typer.Option(min=1, help="How many to run.", metavar="N")] = 2_000,
+    agent_processes: Annotated[
+        int,
+        typer.Option(min=1, max=64, help="Processes that run agents, on a server.", metavar="N"),
+    ] = 2,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
@@ -23,7 +27,8 @@ def bench(
 
     from stagewright.entrypoints.bench import BenchOptions, run_bench
 
-    settings, options = settings_of(url=url), BenchOptions(workflows=workflows)
+    settings = settings_of(url=url)
+    options = BenchOptions(workflows=workflows, agent_processes=agent_processes)
     report = anyio.run(run_bench, settings, options, backend_options={"use_uvloop": True})
     _print(report, as_json=as_json)
 
