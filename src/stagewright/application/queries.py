@@ -7,16 +7,17 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Literal
 
 import orjson
+import structlog
 
 from stagewright.application.catalog import Catalog
 from stagewright.application.explain import Scene, explain, live_agents
 from stagewright.application.live import Live, load_one
 from stagewright.application.ownership import ORCHESTRATORS, owners
 from stagewright.domain.effects import waiting_kinds
-from stagewright.domain.errors import StagewrightError, WorkflowNotFound
+from stagewright.domain.errors import NotFound, StagewrightError, WorkflowNotFound
 from stagewright.domain.ids import partition_of
 from stagewright.domain.progress import progress
-from stagewright.domain.snapshot import decode_state
+from stagewright.domain.snapshot import SnapshotUnreadable, decode_state
 from stagewright.domain.workflow import INPUT_KEY, Ending, StageRecord, Status, WorkflowState
 from stagewright.ports.backend import Backend
 from stagewright.ports.health import PortHealth
@@ -35,6 +36,8 @@ from stagewright.ports.views import (
     WorkflowView,
 )
 from stagewright.ports.workflow_store import Query, Stored
+
+log = structlog.get_logger(__name__)
 
 AGENTS = "presence:agent:"
 
@@ -109,8 +112,13 @@ class Queries:
         return WorkflowPage(rows=[await self._row(row) for row in page.rows], cursor=page.cursor)
 
     async def _row(self, stored: Stored) -> WorkflowRow:
-        state = decode_state(stored.snapshot)
-        compiled = await self._catalog.compiled(state.definition)
+        """Return a row; one that cannot be read says so and does not hide the others."""
+        try:
+            state = decode_state(stored.snapshot)
+            compiled = await self._catalog.compiled(state.definition)
+        except (NotFound, SnapshotUnreadable) as error:
+            log.warning("row_unreadable", workflow_id=stored.workflow_id, error=str(error))
+            return _unreadable(stored)
         return WorkflowRow(
             workflow_id=state.workflow_id,
             name=state.name,
@@ -253,6 +261,21 @@ def _port_views(ports: Mapping[str, PortHealth]) -> list[PortView]:
         PortView(port=name, ok=health.ok, durability=health.durability, detail=health.detail)
         for name, health in ports.items()
     ]
+
+
+def _unreadable(stored: Stored) -> WorkflowRow:
+    """What can be said of a workflow of a newer release, or whose definition is gone."""
+    return WorkflowRow(
+        workflow_id=stored.workflow_id,
+        name="",
+        version="",
+        status="unreadable",
+        current_stage=None,
+        progress=0,
+        priority=3,
+        created_at_ms=0,
+        updated_at_ms=0,
+    )
 
 
 def _view(live: Live) -> WorkflowView:

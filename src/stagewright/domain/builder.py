@@ -60,7 +60,7 @@ def stage(  # noqa: PLR0913 - the fields of an agent stage, each optional
     *,
     with_: Any = None,
     on: Mapping[str, StageLike] | None = None,
-    retry: Retry | None = None,
+    retry: Retry | Mapping[str, Any] | None = None,
     timeout_s: float | None = None,
     max_visits: int | None = None,
     rules: Sequence[Mapping[str, str] | Rule] | None = None,
@@ -78,7 +78,7 @@ def stage(  # noqa: PLR0913 - the fields of an agent stage, each optional
     fields = {
         "agent": requirement,
         "with": with_,
-        "retry": retry.model_dump(mode="json", exclude_defaults=True) if retry else None,
+        "retry": _retry(retry),
         "timeout_s": timeout_s,
         "max_visits": max_visits,
         "rules": _rules(rules),
@@ -88,6 +88,12 @@ def stage(  # noqa: PLR0913 - the fields of an agent stage, each optional
     }
     done_by = given if has_contract(given) else None
     return AgentStageBuilder(label, fields, done_by).on(**(on or {}))
+
+
+def _retry(retry: Retry | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return (
+        retry.model_dump(mode="json", exclude_defaults=True) if isinstance(retry, Retry) else retry
+    )
 
 
 def _rules(rules: Sequence[Mapping[str, str] | Rule] | None) -> list[dict[str, str]] | None:

@@ -52,7 +52,11 @@ def _backend_options(settings: Settings) -> BackendOptions:
 
 
 def _orchestrator_options(settings: Settings) -> OrchestratorOptions:
-    return OrchestratorOptions(retention_s=settings.retention_s, tombstone_s=settings.tombstone_s)
+    return OrchestratorOptions(
+        ownership_ttl_s=settings.ownership_s,
+        retention_s=settings.retention_s,
+        tombstone_s=settings.tombstone_s,
+    )
 
 
 def _runner_options(settings: Settings) -> RunnerOptions:

@@ -71,6 +71,11 @@ class Settings(BaseSettings):
         default=30.0,
         description="How long a task stays with an agent that gives no sign of life.",
     )
+    ownership_s: Annotated[float, Field(ge=1, le=3_600)] = Field(
+        default=10.0,
+        description="How long the partitions of an orchestrator that gives no sign of life wait "
+        "for another one.",
+    )
     hand_in: Literal["steps", "inbox"] = Field(
         default="steps",
         description="`steps`: whoever runs agents decides what their results make of a workflow "

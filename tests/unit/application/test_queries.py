@@ -220,3 +220,11 @@ async def test_waiting_for_an_end_that_does_not_come_returns_what_is(world: Worl
     assert (await asked).status == "running"
     with pytest.raises(NotFound):
         await world.queries.ended("p00-nothing", 5.0)
+
+
+async def test_a_row_that_cannot_be_read_does_not_hide_the_others(world: World) -> None:
+    await world.register()
+    broken, whole = await world.start(), await world.start()
+    await make_unreadable(world, broken)
+    rows = {row.workflow_id: row.status for row in (await world.queries.list(Query())).rows}
+    assert rows == {broken: "unreadable", whole: "running"}

@@ -288,3 +288,10 @@ def test_builders_show_what_they_are() -> None:
     assert repr(stage("a")) == "<stage a>"
     assert repr(Workflow("example", stage("a"))) == "<workflow example>"
     assert repr(stage("a").output.x) == "stages.a.output.x"
+
+
+def test_a_retry_may_be_given_as_a_mapping() -> None:
+    flow = Workflow("job", stage("build", retry={"attempts": 5}))
+    assert flow.definition.stages[0].retry.attempts == 5  # type: ignore[union-attr]
+    with pytest.raises(DefinitionError, match="attempts"):
+        _ = Workflow("job", stage("build", retry={"attempts": 0})).definition
