@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from stagewright.testing.servers import RedisCluster
 
 # The shared machine is slow at times, so no deadline; the examples are the same in every run.
 settings.register_profile(
@@ -18,3 +21,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[RedisCluster]:
+    """Three masters and their replicas, shared by all tests of a process: nobody harms them."""
+    with RedisCluster(appendonly="always") as started:
+        yield started

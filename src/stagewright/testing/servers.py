@@ -9,9 +9,15 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
+
+from redis.backoff import NoBackoff
+from redis.connection import Connection
+from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from stagewright.domain.errors import Unreachable
 
@@ -19,6 +25,9 @@ AppendOnly = Literal["always", "everysec", "no"]
 
 _HOST = "127.0.0.1"
 _POLL_S = 0.01
+
+SLOTS = 16_384
+"""Slots of a Redis Cluster."""
 
 
 def free_port() -> int:
@@ -41,7 +50,7 @@ class RedisServer:
         self, *, appendonly: AppendOnly = "no", options: tuple[str, ...] = (), start_s: float = 20.0
     ) -> None:
         self.appendonly = appendonly
-        self.port = 0
+        self.port = self.bus_port = 0
         self.run_id = ""
         """Drawn anew by every start of the server."""
         self._options = options
@@ -86,7 +95,8 @@ class RedisServer:
         atexit.register(self.stop)
         fixed = self.port != 0
         for last_try in (False, False, True):
-            self.port = self.port if fixed else free_port()
+            if not fixed:
+                self.port, self.bus_port = free_port(), free_port()
             self._spawn()
             try:
                 self._await_answer()
@@ -114,6 +124,17 @@ class RedisServer:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None
 
+    def ask(self, *words: str | bytes | int) -> Any:
+        """Run one command, once; return the reply as it came, raise what redis-py raises."""
+        connection = Connection(  # type: ignore[no-untyped-call]
+            host=_HOST, port=self.port, protocol=2, retry=Retry(NoBackoff(), 0), driver_info=None
+        )
+        try:
+            connection.send_command(*words)  # type: ignore[no-untyped-call]
+            return connection.read_response()
+        finally:
+            connection.disconnect()  # type: ignore[no-untyped-call]
+
     def info(self) -> dict[str, str]:
         """Return what the server says of itself; OSError when it does not."""
         with socket.create_connection((_HOST, self.port), timeout=2.0) as connection:
@@ -124,6 +145,11 @@ class RedisServer:
                     raise ConnectionError(head.decode(errors="replace").strip())
                 text = reply.read(int(head[1:])).decode()
         return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+
+    def info_of(self, section: str) -> dict[str, str]:
+        """Return one section of INFO."""
+        lines = self.ask("INFO", section).decode().splitlines()
+        return dict(line.split(":", 1) for line in lines if ":" in line)
 
     def _spawn(self) -> None:
         program = shutil.which("redis-server")
@@ -146,7 +172,7 @@ class RedisServer:
             "shutdown-timeout": "0",
         }
         if "--cluster-enabled" in self._options:
-            settings["cluster-port"] = str(free_port())  # the default, port + 10000, may not exist
+            settings["cluster-port"] = str(self.bus_port)  # port + 10000 may not exist
         pairs = [part for name, value in settings.items() for part in (f"--{name}", value)]
         return [*pairs, *self._options]
 
@@ -181,3 +207,158 @@ class RedisServer:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+
+class RedisCluster:
+    """Masters that share all slots, each with a replica, on free ports with data of their own.
+
+    `start` raises Unreachable when they do not come to agree. All that they know of one another is
+    proved to be what was started here.
+    """
+
+    def __init__(
+        self,
+        *,
+        masters: int = 3,
+        appendonly: AppendOnly = "no",
+        node_timeout_ms: int = 2_000,
+        start_s: float = 60.0,
+    ) -> None:
+        settings = {
+            "--cluster-enabled": "yes",
+            "--cluster-node-timeout": str(node_timeout_ms),
+            "--cluster-allow-replica-migration": "no",
+            "--repl-diskless-sync-delay": "0",
+        }
+        options = tuple(word for setting in settings.items() for word in setting)
+        self.nodes = [
+            RedisServer(appendonly=appendonly, options=options) for _ in range(2 * masters)
+        ]
+        """First those that begin as masters, then their replicas, in the same order."""
+        self._start_s = start_s
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """`redis+cluster://127.0.0.1:PORT,127.0.0.1:PORT,.../`: every node."""
+        return "redis+cluster://" + ",".join(f"{_HOST}:{node.port}" for node in self.nodes) + "/"
+
+    def start(self) -> None:
+        """Start all nodes, make them one cluster, and wait until each says that it is whole."""
+        try:
+            for epoch, node in enumerate(self.nodes, 1):
+                node.start()
+                node.ask("CLUSTER", "SET-CONFIG-EPOCH", epoch)
+            self._share_slots()
+            self._introduce()
+            self.wait_whole()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End all nodes and remove their data."""
+        for node in self.nodes:
+            node.stop()
+
+    def _share_slots(self) -> None:
+        masters = self.nodes[: len(self.nodes) // 2]
+        for place, node in enumerate(masters):
+            first, end = (SLOTS * part // len(masters) for part in (place, place + 1))
+            node.ask("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
+
+    def _introduce(self) -> None:
+        for node in self.nodes:
+            for other in self.nodes:
+                if other is not node:
+                    node.ask("CLUSTER", "MEET", _HOST, other.port, other.bus_port)
+        half = len(self.nodes) // 2
+        for master, replica in zip(self.nodes[:half], self.nodes[half:], strict=True):
+            id_ = self.id_of(master)
+            self._until(lambda r=replica, i=id_: r.ask("CLUSTER", "REPLICATE", i))  # type: ignore[misc]
+
+    def wait_whole(self) -> None:
+        """Wait until all nodes that run know one another, and that all slots are served."""
+        for node in self.nodes:
+            if node.pid is not None:
+                self._until(lambda n=node: self._content(n))  # type: ignore[misc]
+
+    def wait_served(self) -> None:
+        """Wait until those who run say that all slots are served."""
+        for node in self.nodes:
+            if node.pid is not None:
+                self._until(lambda n=node: b"cluster_state:ok" in n.ask("CLUSTER", "INFO"))  # type: ignore[misc]
+
+    def _content(self, node: RedisServer) -> bool:
+        """Whether a node is content, and knows nobody but us."""
+        state, role = node.ask("CLUSTER", "INFO"), node.ask("ROLE")
+        linked = role[0] == b"master" or role[3] == b"connected"
+        known = sorted(line.split()[1].partition(b"@")[0] for line in self._known(node))
+        ours = sorted(f"{_HOST}:{other.port}".encode() for other in self.nodes)
+        return b"cluster_state:ok" in state and linked and known == ours
+
+    def _known(self, node: RedisServer) -> list[bytes]:
+        lines: list[bytes] = node.ask("CLUSTER", "NODES").splitlines()
+        return lines
+
+    def id_of(self, node: RedisServer) -> str:
+        """Return the name of a node in its cluster."""
+        return str(node.ask("CLUSTER", "MYID").decode())
+
+    def masters(self) -> list[RedisServer]:
+        """Return the nodes that run and take writes at this moment."""
+        alive = [node for node in self.nodes if node.pid is not None]
+        return [node for node in alive if node.ask("ROLE")[0] == b"master"]
+
+    def owner_of(self, slot: int) -> RedisServer:
+        """Return the master of a slot, by the word of the first node that runs."""
+        teller = next(node for node in self.nodes if node.pid is not None)
+        for first, last, master, *_ in teller.ask("CLUSTER", "SLOTS"):
+            if first <= slot <= last:
+                return next(node for node in self.nodes if node.port == master[1])
+        raise Unreachable("Redis Cluster", f"nobody serves slot {slot}")
+
+    def move_slot(self, slot: int, target: RedisServer, *, keys_at_once: int = 10) -> None:
+        """Move a slot and its keys to another master, as resharding tools do."""
+        if self.owner_of(slot) is not target:
+            self.begin_move(slot, target)
+            self.end_move(slot, target, keys_at_once=keys_at_once)
+
+    def begin_move(self, slot: int, target: RedisServer) -> None:
+        """Mark a slot as moving; its keys are where they were."""
+        source = self.owner_of(slot)
+        target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", self.id_of(source))
+        source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", self.id_of(target))
+
+    def end_move(self, slot: int, target: RedisServer, *, keys_at_once: int = 10) -> None:
+        """Move the keys of a slot that is marked, a few at a time, and give the slot away."""
+        source, id_ = self.owner_of(slot), self.id_of(target)
+        while keys := source.ask("CLUSTER", "GETKEYSINSLOT", slot, keys_at_once):
+            source.ask("MIGRATE", _HOST, target.port, "", 0, 5_000, "KEYS", *keys)
+        for node in (target, source, *self.masters()):
+            node.ask("CLUSTER", "SETSLOT", slot, "NODE", id_)
+
+    def _until(self, look: Callable[[], object]) -> None:
+        give_up_s = time.monotonic() + self._start_s
+        seen: object = None
+        while time.monotonic() < give_up_s:
+            try:
+                seen = look()
+            except RedisError as error:
+                seen = error
+            else:
+                if seen:
+                    return
+            time.sleep(_POLL_S)
+        raise Unreachable("Redis Cluster", f"its nodes do not come to agree ({seen})")

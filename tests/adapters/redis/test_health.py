@@ -8,8 +8,9 @@ import pytest
 from redis.asyncio import Redis
 
 from stagewright.adapters.redis import open_backend
-from stagewright.adapters.redis.connection import Address, Client
+from stagewright.adapters.redis.connection import Address
 from stagewright.adapters.redis.health import Health
+from stagewright.adapters.redis.server import Single
 from stagewright.domain.errors import ConfigurationError
 from stagewright.ports.backend import BackendOptions
 from stagewright.ports.health import PortHealth
@@ -27,11 +28,11 @@ async def settings(plain: Redis) -> AsyncIterator[Redis]:
 
 
 async def health_at(url: str) -> PortHealth:
-    client = Client(Address.of(url))
+    server = Single(Address.of(url))
     try:
-        return await Health(client).check()
+        return await Health(server).check()
     finally:
-        await client.close()
+        await server.close()
 
 
 @pytest.mark.parametrize(

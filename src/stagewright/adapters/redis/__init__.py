@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from stagewright.adapters.redis.blob_store import RedisBlobStore
-from stagewright.adapters.redis.connection import Address, Client
 from stagewright.adapters.redis.dead_letters import RedisDeadLetters
 from stagewright.adapters.redis.due import first_seen
 from stagewright.adapters.redis.feed import Feed
@@ -22,9 +21,11 @@ from stagewright.adapters.redis.keys import Keys, checked_namespace
 from stagewright.adapters.redis.kv_store import RedisKVStore
 from stagewright.adapters.redis.listeners import Listeners
 from stagewright.adapters.redis.message_bus import RedisMessageBus
-from stagewright.adapters.redis.namespace import created, supported
+from stagewright.adapters.redis.namespace import created
+from stagewright.adapters.redis.opening import server_of
 from stagewright.adapters.redis.readers import Readers
 from stagewright.adapters.redis.registry import RedisRegistry
+from stagewright.adapters.redis.server import Server
 from stagewright.adapters.redis.shared import Shared
 from stagewright.adapters.redis.task_queue import RedisTaskQueue
 from stagewright.adapters.redis.workflow_store import RedisWorkflowStore
@@ -36,15 +37,16 @@ from stagewright.ports.system import IClock
 async def open_backend(url: str, options: BackendOptions, clock: IClock) -> AsyncIterator[Backend]:
     """Open `redis://`, `rediss://` or `unix://`; raise Unreachable or ConfigurationError.
 
-    The options of redis-py's URLs work; `socket_timeout` bounds each call (5 s).
+    A node of a cluster leads to all of it; `redis+cluster://host:port,host:port/` names several, of
+    which one must answer. The options of redis-py's URLs work; `socket_timeout` bounds each call
+    (5 s).
     """
     namespace = checked_namespace(options.namespace)
     async with AsyncExitStack() as stack:
-        opened = _Opened(Address.of(url), stack)
-        await supported(opened.client)
-        partitions = await created(opened.client, namespace, options.partitions)
+        opened = _Opened(await server_of(url), stack)
+        await opened.server.load()
+        partitions = await created(opened.server, namespace, options.partitions)
         keys = Keys(namespace, partitions)
-        await opened.functions.load()
         await first_seen(opened.functions, keys)
         yield _backend(opened, keys, options, clock)
 
@@ -52,22 +54,21 @@ async def open_backend(url: str, options: BackendOptions, clock: IClock) -> Asyn
 class _Opened:
     """Connections of one backend, closed with the stack."""
 
-    def __init__(self, address: Address, stack: AsyncExitStack) -> None:
-        self.address = address
-        self.client, self.listeners = Client(address), Listeners(address)
-        self.inboxes, self.feeds = Readers(address), Readers(address)
-        self.functions = Functions(self.client)
-        for closing in (self.client, self.listeners, self.inboxes, self.feeds):
+    def __init__(self, server: Server, stack: AsyncExitStack) -> None:
+        self.server, self.functions = server, Functions(server)
+        self.listeners = Listeners(server)
+        self.inboxes, self.feeds = Readers(server), Readers(server)
+        for closing in (server, self.listeners, self.inboxes, self.feeds):
             stack.push_async_callback(closing.close)
 
 
 def _backend(opened: _Opened, keys: Keys, options: BackendOptions, clock: IClock) -> Backend:
-    health, retention_ms = Health(opened.client), round(options.feed_retention_s * 1000)
+    health, retention_ms = Health(opened.server), round(options.feed_retention_s * 1000)
     shared = Shared(opened.functions, keys, clock, health, retention_ms)
     shared.lanes.hears = lambda number: opened.listeners.hears(keys.partitions[number].wake)
     inbox, feed = Inbox(shared, opened.inboxes), Feed(shared, opened.feeds)
     return Backend(
-        url=opened.address.public_url,
+        url=opened.server.public_url,
         partitions=len(keys.partitions),
         bus=RedisMessageBus(shared, inbox, feed, opened.listeners),
         kv=RedisKVStore(shared),

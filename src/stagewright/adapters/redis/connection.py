@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
 import hiredis
@@ -22,10 +22,14 @@ from redis.exceptions import RedisError, ResponseError
 
 from stagewright.adapters.redis import errors
 from stagewright.adapters.redis.parser import Bounds
-from stagewright.domain.errors import ConfigurationError
+from stagewright.domain.errors import ConfigurationError, StagewrightError
 
 CALLS_AT_ONCE = 16
 CALL_TIMEOUT_S = 5.0
+DEFAULT_PORT = 6379
+
+Place = tuple[str, int]
+"""Host and port of a server."""
 
 Argument = str | bytes | int | float
 Command = Sequence[Argument]
@@ -42,7 +46,7 @@ class Address:
     arguments: dict[str, Any]
 
     @classmethod
-    def of(cls, url: str) -> Address:
+    def of(cls, url: str) -> Self:
         """Parse `redis://`, `rediss://` or `unix://`; raise ConfigurationError."""
         try:
             found: dict[str, Any] = dict(parse_url(url))
@@ -52,6 +56,16 @@ class Address:
         timeout_s = found.pop("socket_timeout", None) or CALL_TIMEOUT_S
         found.pop("max_connections", None)
         return cls(public(url), timeout_s, connection, found)
+
+    @property
+    def place(self) -> Place:
+        """Host and port."""
+        return self.arguments.get("host", "localhost"), self.arguments.get("port", DEFAULT_PORT)
+
+    def at(self, place: Place) -> Self:
+        """Return another server's address, to be talked to in the same way."""
+        host, port = place
+        return replace(self, arguments=self.arguments | {"host": host, "port": port})
 
     def connect(self, bounds: Bounds | None = None) -> AbstractConnection:
         """Return a connection that opens on first use and never sends anything again."""
@@ -158,4 +172,6 @@ def checked(reply: Any) -> Any:
     """Return a reply, or raise the error that it is."""
     if isinstance(reply, ResponseError):
         raise errors.refused(reply) from reply
+    if isinstance(reply, StagewrightError):
+        raise reply
     return reply

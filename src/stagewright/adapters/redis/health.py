@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from redis.exceptions import ResponseError
 
-from stagewright.adapters.redis.connection import Client
+from stagewright.adapters.redis.server import Server
 from stagewright.domain.errors import StagewrightError
 from stagewright.ports.health import Durability, PortHealth
 
 _SETTINGS = ("appendonly", "appendfsync", "save", "maxmemory", "maxmemory-policy")
 
 
+_WORST: tuple[Durability, ...] = ("none", "window", "process", "replicated")
+
+
 class Health:
     """Asks the server each time: people change its settings while it runs."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, server: Server) -> None:
+        self._server = server
 
     async def check(self) -> PortHealth:
-        """Return the durability class in force; not ok when the server does not answer."""
+        """Return the durability class in force; not ok when a server does not answer."""
         commands = [*(("CONFIG", "GET", name) for name in _SETTINGS), ("INFO", "persistence")]
-        try:
-            *settings, info = await self._client.call_all(commands)
-        except StagewrightError as error:
-            return PortHealth(ok=False, durability="none", detail=str(error))
-        if any(isinstance(reply, ResponseError) for reply in settings):
-            return _from_info(info)
-        values = map(_value, settings)
-        return _from_settings(dict(zip(_SETTINGS, values, strict=True)))
+        answers = await self._server.call_each(commands)
+        return _together({name: _judged(replies) for name, replies in answers.items()})
+
+
+def _together(found: Mapping[str, PortHealth]) -> PortHealth:
+    """Return the state of the worst server, which is that of all."""
+    name, worst = min(found.items(), key=lambda one: (one[1].ok, _WORST.index(one[1].durability)))
+    if not name:
+        return worst
+    where = f"{len(found)} masters, {name}: " if worst.ok else f"{name}: "
+    return replace(worst, detail=where + worst.detail)
+
+
+def _judged(replies: Sequence[Any]) -> PortHealth:
+    *settings, info = replies
+    if isinstance(info, StagewrightError):
+        return PortHealth(ok=False, durability="none", detail=str(info))
+    if any(isinstance(reply, ResponseError) for reply in settings):
+        return _from_info(info)
+    values = map(_value, settings)
+    return _from_settings(dict(zip(_SETTINGS, values, strict=True)))
 
 
 def _value(reply: list[bytes]) -> str:

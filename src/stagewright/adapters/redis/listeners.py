@@ -13,9 +13,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
+from redis.asyncio.connection import AbstractConnection
+
 from stagewright.adapters.redis import errors
-from stagewright.adapters.redis.connection import Address, drop, ready
-from stagewright.domain.errors import StagewrightError
+from stagewright.adapters.redis.connection import drop, ready
+from stagewright.adapters.redis.server import Server
+from stagewright.domain.errors import StagewrightError, Unreachable
 from stagewright.ports.message_bus import Message
 
 LISTENER_KEEPS = 1_000
@@ -57,9 +60,9 @@ class Listener:
 class Listeners:
     """All subscriptions of a process. A channel with a * is a pattern."""
 
-    def __init__(self, address: Address) -> None:
-        self._address = address
-        self._connection = address.connect()
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._connection: AbstractConnection | None = None
         self._by_channel: dict[str, set[Listener]] = {}
         self._confirmed: dict[str, asyncio.Event] = {}
         self._hearing: asyncio.Task[None] | None = None
@@ -89,7 +92,7 @@ class Listeners:
             self._by_channel.setdefault(channel, set()).add(listener)
         await self._subscribe(fresh)
         try:
-            async with asyncio.timeout(self._address.timeout_s):
+            async with asyncio.timeout(self._server.timeout_s):
                 for channel in listener.channels:
                     await self._confirmed[channel].wait()
         except TimeoutError as error:
@@ -98,10 +101,9 @@ class Listeners:
     async def _subscribe(self, channels: Sequence[str]) -> None:
         async with self._lock:
             if self._hearing is None:
-                await ready(self._connection, self._address.timeout_s)
+                await self._connect()
                 self._hearing = asyncio.create_task(self._hear())
-            if self._connection.is_connected:
-                await self._send("SUBSCRIBE", channels)
+            await self._send("SUBSCRIBE", channels)
 
     async def _leave(self, listener: Listener) -> None:
         empty = []
@@ -111,40 +113,63 @@ class Listeners:
             if not listeners and self._by_channel.pop(channel, None) is not None:
                 del self._confirmed[channel]
                 empty.append(channel)
-        if self._connection.is_connected:
-            await self._send("UNSUBSCRIBE", empty)
+        await self._send("UNSUBSCRIBE", empty)
 
     async def _send(self, verb: str, channels: Sequence[str]) -> None:
         """Send; what cannot be sent now is made good when the connection is made again."""
+        connection = self._connection
+        if connection is None or not connection.is_connected:
+            return
         patterns = [channel for channel in channels if "*" in channel]
         plain = [channel for channel in channels if "*" not in channel]
         with suppress(*errors.DRIVER):
             if plain:
-                await self._connection.send_command(verb, *plain, check_health=False)
+                await connection.send_command(verb, *plain, check_health=False)
             if patterns:
-                await self._connection.send_command(f"P{verb}", *patterns, check_health=False)
+                await connection.send_command(f"P{verb}", *patterns, check_health=False)
 
     async def _hear(self) -> None:
         while True:
             with suppress(*errors.DRIVER, StagewrightError):
-                await self._reconnect()
+                connection = await self._reconnect()
                 while True:
-                    await self._hear_one()
-            await drop(self._connection)
+                    await self._hear_one(connection)
+            await self._drop()
             for confirmed in self._confirmed.values():
                 confirmed.clear()
             await asyncio.sleep(random.uniform(*_PAUSES_S))  # noqa: S311  # not a secret
 
-    async def _reconnect(self) -> None:
-        if not self._connection.is_connected:
-            await ready(self._connection, self._address.timeout_s)
-            await self._send("SUBSCRIBE", list(self._by_channel))
+    async def _reconnect(self) -> AbstractConnection:
+        if self._connection is not None and self._connection.is_connected:
+            return self._connection
+        connection = await self._connect()
+        await self._send("SUBSCRIBE", list(self._by_channel))
+        return connection
 
-    async def _hear_one(self) -> None:
-        reply = await self._connection.read_response(timeout=SILENCE_S)
+    async def _connect(self) -> AbstractConnection:
+        """Connect to the first server that answers; raise Unreachable."""
+        failure: Unreachable | None = None
+        for address in self._server.listening_posts():
+            connection = address.connect()
+            try:
+                await ready(connection, self._server.timeout_s)
+            except Unreachable as error:
+                failure = error
+                self._server.doubt()
+            else:
+                self._connection = connection
+                return connection
+        raise failure or Unreachable(errors.SERVER, "no node is known")
+
+    async def _drop(self) -> None:
+        if self._connection is not None:
+            await drop(self._connection)
+
+    async def _hear_one(self, connection: AbstractConnection) -> None:
+        reply = await connection.read_response(timeout=SILENCE_S)
         if reply is None:  # silence: an answer to this, or an error, ends the doubt
-            await self._connection.send_command("PING", check_health=False)
-            reply = await self._connection.read_response(timeout=self._address.timeout_s)
+            await connection.send_command("PING", check_health=False)
+            reply = await connection.read_response(timeout=self._server.timeout_s)
             if reply is None:
                 raise TimeoutError
         self._dispatch(reply)
@@ -170,4 +195,4 @@ class Listeners:
             self._hearing.cancel()
             with suppress(asyncio.CancelledError):
                 await self._hearing
-        await drop(self._connection)
+        await self._drop()

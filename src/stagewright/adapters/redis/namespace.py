@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from redis.exceptions import ResponseError
-
-from stagewright.adapters.redis.connection import Client
+from stagewright.adapters.redis.connection import checked
 from stagewright.adapters.redis.keys import partition_count
+from stagewright.adapters.redis.server import Server
 from stagewright.domain.errors import ConfigurationError
 
 DEFAULT_PARTITIONS = 4
@@ -13,10 +12,9 @@ MOST_PARTITIONS = 1_024
 OLDEST_VERSION = (7, 0)
 
 
-async def supported(client: Client) -> None:
-    """Raise ConfigurationError when the server is too old to have Functions."""
-    (info,) = await client.call_all([("INFO", "server")])
-    if isinstance(info, ResponseError):  # forbidden: a call of a Function will tell
+def supported(info: object) -> None:
+    """Raise ConfigurationError when a server says that it is too old to have Functions."""
+    if not isinstance(info, bytes):  # forbidden: a call of a Function will tell
         return
     lines = dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)
     version = lines.get("redis_version", "")
@@ -27,11 +25,12 @@ async def supported(client: Client) -> None:
         )
 
 
-async def created(client: Client, namespace: str, partitions: int | None) -> int:
+async def created(server: Server, namespace: str, partitions: int | None) -> int:
     """Return the namespace's number of partitions, for ever that of its creation."""
     wanted = DEFAULT_PARTITIONS if partitions is None else partitions
     if not 1 <= wanted <= MOST_PARTITIONS:
         raise ConfigurationError("partitions", f"{wanted} is not between 1 and {MOST_PARTITIONS}.")
     key = partition_count(namespace)
-    await client.call("SET", key, wanted, "NX")
-    return int(await client.call("GET", key))
+    written, found = await server.call_all([("SET", key, wanted, "NX"), ("GET", key)])
+    checked(written)
+    return int(checked(found))

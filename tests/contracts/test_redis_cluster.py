@@ -1,0 +1,64 @@
+"""The contract suites over a Redis Cluster: three masters, a fresh namespace for each test."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from stagewright.adapters import redis
+from stagewright.testing.clock import VirtualClock
+from stagewright.testing.contracts.blob_store import BlobStoreContract
+from stagewright.testing.contracts.dead_letters import DeadLettersContract
+from stagewright.testing.contracts.harness import OPTIONS, Harness
+from stagewright.testing.contracts.kv_store import KVStoreContract
+from stagewright.testing.contracts.message_bus import MessageBusContract
+from stagewright.testing.contracts.model import ModelContract
+from stagewright.testing.contracts.registry import RegistryContract
+from stagewright.testing.contracts.task_queue import TaskQueueContract
+from stagewright.testing.contracts.workflow_store import WorkflowStoreContract
+from stagewright.testing.servers import RedisCluster
+
+namespaces = map("c{}".format, itertools.count(1))
+
+
+@pytest.fixture
+async def harness(clock: VirtualClock, redis_cluster: RedisCluster) -> AsyncIterator[Harness]:
+    options = replace(OPTIONS, namespace=next(namespaces))
+    harness = Harness(redis.open_backend, redis_cluster.url, clock, options, durability="process")
+    async with harness.opened() as opened:
+        yield opened
+
+
+class TestWorkflowStore(WorkflowStoreContract):
+    pass
+
+
+class TestTaskQueue(TaskQueueContract):
+    pass
+
+
+class TestMessageBus(MessageBusContract):
+    pass
+
+
+class TestKVStore(KVStoreContract):
+    pass
+
+
+class TestDeadLetters(DeadLettersContract):
+    pass
+
+
+class TestRegistry(RegistryContract):
+    pass
+
+
+class TestBlobStore(BlobStoreContract):
+    pass
+
+
+class TestModel(ModelContract):
+    pass
