@@ -27,7 +27,8 @@ namespaces = map("c{}".format, itertools.count(1))
 @pytest.fixture
 async def harness(clock: VirtualClock, redis_cluster: RedisCluster) -> AsyncIterator[Harness]:
     options = replace(OPTIONS, namespace=next(namespaces))
-    harness = Harness(redis.open_backend, redis_cluster.url, clock, options, durability="process")
+    url = f"{redis_cluster.url}?replicas=1"
+    harness = Harness(redis.open_backend, url, clock, options, durability="replicated")
     async with harness.opened() as opened:
         yield opened
 

@@ -133,6 +133,7 @@ class IMessageBus(Protocol):
     ) -> AbstractAsyncContextManager[AsyncIterator[Message]]:
         """Listen to an ephemeral topic (of one workflow only when named), from entering on.
 
+        What was said just before may still be heard.
         WAKE messages of commits carry the lane as body. A listener that does not keep up loses the
         oldest messages, never memory. Raise UsageError for a durable topic.
         """

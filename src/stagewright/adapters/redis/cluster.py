@@ -41,7 +41,7 @@ class Cluster:
 
     def __init__(self, seeds: Sequence[Address], public_url: str) -> None:
         self.public_url = public_url
-        self.timeout_s = seeds[0].timeout_s
+        self.timeout_s, self.replicas = seeds[0].timeout_s, seeds[0].replicas
         self._seeds = seeds
         self._nodes: dict[Place, Node] = {}
         self._slots = SlotMap()

@@ -44,6 +44,8 @@ class Address:
     timeout_s: float
     connection: type[AbstractConnection]
     arguments: dict[str, Any]
+    replicas: int = 0
+    """How many replicas must have what is answered."""
 
     @classmethod
     def of(cls, url: str) -> Self:
@@ -55,7 +57,8 @@ class Address:
         connection = found.pop("connection_class", Connection)
         timeout_s = found.pop("socket_timeout", None) or CALL_TIMEOUT_S
         found.pop("max_connections", None)
-        return cls(public(url), timeout_s, connection, found)
+        replicas = _replicas(found.pop("replicas", "0"))
+        return cls(public(url), timeout_s, connection, found, replicas)
 
     @property
     def place(self) -> Place:
@@ -79,6 +82,12 @@ class Address:
         }
         patience = {"socket_connect_timeout": self.timeout_s}
         return self.connection(**(patience | self.arguments | fixed))
+
+
+def _replicas(text: str) -> int:
+    if text.isdecimal():
+        return int(text)
+    raise ConfigurationError("url", f"replicas={text}", remedy="Name a number, as in replicas=1.")
 
 
 def public(url: str) -> str:

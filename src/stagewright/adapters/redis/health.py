@@ -26,9 +26,15 @@ class Health:
 
     async def check(self) -> PortHealth:
         """Return the durability class in force; not ok when a server does not answer."""
-        commands = [*(("CONFIG", "GET", name) for name in _SETTINGS), ("INFO", "persistence")]
-        answers = await self._server.call_each(commands)
-        return _together({name: _judged(replies) for name, replies in answers.items()})
+        sections = (("INFO", "persistence"), ("INFO", "replication"))
+        commands = [*(("CONFIG", "GET", name) for name in _SETTINGS), *sections]
+        answers, wanted = await self._server.call_each(commands), self._server.replicas
+        return _together(
+            {
+                name: _replicated(_judged(replies), replies[-1], wanted)
+                for name, replies in answers.items()
+            }
+        )
 
 
 def _together(found: Mapping[str, PortHealth]) -> PortHealth:
@@ -41,13 +47,29 @@ def _together(found: Mapping[str, PortHealth]) -> PortHealth:
 
 
 def _judged(replies: Sequence[Any]) -> PortHealth:
-    *settings, info = replies
+    *settings, info, _ = replies
     if isinstance(info, StagewrightError):
         return PortHealth(ok=False, durability="none", detail=str(info))
     if any(isinstance(reply, ResponseError) for reply in settings):
         return _from_info(info)
     values = map(_value, settings)
     return _from_settings(dict(zip(_SETTINGS, values, strict=True)))
+
+
+def _replicated(health: PortHealth, info: object, wanted: int) -> PortHealth:
+    """Raise the class of a server whose answers wait for replicas.
+
+    One that keeps nothing itself comes back empty, and then its replicas are emptied too.
+    """
+    if not (health.ok and wanted):
+        return health
+    online = info.count(b"state=online") if isinstance(info, bytes) else wanted
+    detail = f"{online} of {wanted} replicas; {health.detail}"
+    if health.durability == "none":
+        return replace(health, detail=f"{detail}: a restart would empty the replicas as well")
+    if online < wanted:
+        detail = f"nothing can be acknowledged: {detail}"
+    return PortHealth(ok=online >= wanted, durability="replicated", detail=detail)
 
 
 def _value(reply: list[bytes]) -> str:

@@ -122,6 +122,11 @@ class Keys:
         return f"{self.namespace}:{{p*}}:deltas:*"
 
 
+def beside(key: str | bytes | float, name: str) -> str:
+    """Return another key with a key's hash tag, and so in its slot."""
+    return f"{str(key).partition('}')[0]}}}:{name}"
+
+
 def partition_count(namespace: str) -> str:
     """Key of the number of partitions, fixed when the namespace was created."""
     return f"{namespace}:{{meta}}:partitions"

@@ -26,6 +26,11 @@ class Server(Protocol):
         """How long one call may take."""
         ...
 
+    @property
+    def replicas(self) -> int:
+        """How many replicas must have what is answered."""
+        ...
+
     async def call_all(self, commands: Sequence[Command]) -> list[Any]:
         """Run commands in one round trip and return their replies, errors among them.
 
@@ -76,6 +81,7 @@ class Single:
     def __init__(self, address: Address) -> None:
         self._address, self._node = address, Node(address)
         self.public_url, self.timeout_s = address.public_url, address.timeout_s
+        self.replicas = address.replicas
 
     async def call_all(self, commands: Sequence[Command]) -> list[Any]:
         """Run commands in one round trip."""

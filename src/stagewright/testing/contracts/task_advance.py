@@ -117,9 +117,10 @@ class AdvanceContract:
     async def test_hints_tell_only_of_what_stays_queued(
         self, backend: Backend, clock: VirtualClock
     ) -> None:
-        first, lease = await underway(backend, clock, ONE)
         other = task(ONE, "c", lane="pack@2.0")
         async with backend.bus.subscribe(Topic.WAKE) as hints:
+            first, lease = await underway(backend, clock, ONE)
+            assert (await at_once(anext(hints))).body == b"build@1.0"
             new_tasks = (task(ONE, "b"), other)
             await advanced(backend, clock, step(first, lease, new_tasks=new_tasks))
             told = await at_once(anext(hints))
