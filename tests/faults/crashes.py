@@ -60,7 +60,7 @@ APPROVAL = "f" * 32
 STALL_S = 7.5
 """Longer than a lease and an ownership last, so that others take over."""
 
-OpenHarness = Callable[[VirtualClock], Harness]
+OpenHarness = Callable[[], Harness]
 T = TypeVar("T")
 
 
@@ -186,8 +186,8 @@ async def crashed_at(
     kind: type[Scene] = Scene,
 ) -> Run:
     """Run the pipeline with harm done at each of these calls."""
-    clock = VirtualClock()
-    async with open_harness(clock).opened() as harness:
+    async with open_harness().opened() as harness:
+        clock = harness.clock
         await Catalog(harness.backend.registry, clock).register(PIPELINE, [])
         scene = kind(harness.backend, clock, Faults(numbers, moment, harm))
         async with clock.auto(), alive(scene):

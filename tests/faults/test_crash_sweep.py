@@ -35,8 +35,8 @@ SERVED_CALLS = {
 }
 
 
-def memory(clock: VirtualClock) -> Harness:
-    return Harness(open_backend, "memory://", clock, BackendOptions(partitions=2))
+def memory() -> Harness:
+    return Harness(open_backend, "memory://", VirtualClock(), BackendOptions(partitions=2))
 
 
 @pytest.fixture(params=[memory], ids=["memory"])
