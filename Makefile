@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help setup demo demo-stop test lint bench pins
+.PHONY: help setup demo demo-stop test torture lint bench pins
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,6 +25,10 @@ test: $(READY) ## Run all checks, tier by tier
 	@tools/need.sh git git --version
 	@tools/need.sh redis-server redis-server --version
 	@$(BIN)/python tools/run_tiers.py
+
+torture: $(READY) ## Run what takes long: kills, lossy lines, crash sweeps, fuzz, soak (about 30 min)
+	@tools/need.sh redis-server redis-server --version
+	@$(BIN)/python tools/run_tiers.py torture
 
 lint: $(READY) ## Run the checks that need no test: style, types, layers
 	@$(BIN)/python tools/run_tiers.py lint

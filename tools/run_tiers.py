@@ -1,7 +1,8 @@
 """Run the checks of this project, tier by tier, and say how long each took.
 
-    tools/run_tiers.py            all tiers; stops at the first that is red
+    tools/run_tiers.py            all quick tiers; stops at the first that is red
     tools/run_tiers.py lint unit  only these
+    tools/run_tiers.py torture    a long one, which runs only when it is named
 
 Cheap tiers stand first, so that most mistakes are reported within a minute. A tier without a
 single test is red: silence is not evidence.
@@ -33,6 +34,7 @@ class Tier:
     name: str
     budget_s: int
     commands: tuple[Command, ...]
+    hang_factor: int = HANG_FACTOR
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ def covered(*arguments: str) -> Command:
     return ("--cov", "--cov-report=", *arguments)
 
 
+def long(*arguments: str) -> Command:
+    """Return pytest options for tests that take minutes each."""
+    return parallel("-o", "faulthandler_timeout=1500", *arguments)
+
+
 TIERS = (
     Tier(
         "lint",
@@ -88,6 +95,18 @@ TIERS = (
     # Kills wait for processes to come back most of the time, so two such tests share two cores.
     Tier("faults", 110, (pytest("faults", *parallel("tests/faults")),)),
 )
+LONG = (
+    # The soak measures what a busy machine would spoil, so it has the machine for itself.
+    Tier(
+        "torture",
+        1_800,
+        (
+            pytest("torture", *long("--ignore=tests/torture/test_soak.py"), "tests/torture"),
+            pytest("soak", *long(), "tests/torture/test_soak.py"),
+        ),
+        hang_factor=2,
+    ),
+)
 
 
 def run_command(command: Command, tier: Tier, limit_s: float) -> bool:
@@ -99,7 +118,7 @@ def run_command(command: Command, tier: Tier, limit_s: float) -> bool:
     try:
         return process.wait(timeout=limit_s) == 0
     except subprocess.TimeoutExpired:
-        print(f"ended: still running after {limit_s:.0f} s", flush=True)
+        print(f"ended: still running after {max(limit_s, 0):.0f} s", flush=True)
         return False
     finally:
         end_group(process)
@@ -133,8 +152,8 @@ def run_tier(tier: Tier) -> Result:
     print(f"\n=== {tier.name} (budget {tier.budget_s} s)", flush=True)
     (REPORTS / f"{tier.name}.xml").unlink(missing_ok=True)
     started = time.monotonic()
-    limit_s = tier.budget_s * HANG_FACTOR
-    succeeded = [run_command(command, tier, limit_s) for command in tier.commands]
+    end = started + tier.budget_s * tier.hang_factor
+    succeeded = [run_command(command, tier, end - time.monotonic()) for command in tier.commands]
     passed, failed = count_tests(tier)
     return Result(tier, all(succeeded), time.monotonic() - started, passed, failed)
 
@@ -176,11 +195,13 @@ def summarise(results: list[Result], tiers: tuple[Tier, ...]) -> None:
 
 
 def chosen(names: list[str]) -> tuple[Tier, ...]:
-    """Return the tiers called `names` in their order here, or all of them."""
-    known = [tier.name for tier in TIERS]
+    """Return the tiers called `names` in their order here, or all that are quick."""
+    known = [tier.name for tier in (*TIERS, *LONG)]
     if unknown := set(names) - set(known):
         sys.exit(f"error: no tier {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
-    return tuple(tier for tier in TIERS if not names or tier.name in names)
+    if not names:
+        return TIERS
+    return tuple(tier for tier in (*TIERS, *LONG) if tier.name in names)
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from stagewright.testing.contracts.harness import Harness
 from stagewright.testing.patient import PatientClock, patient
 from tests.faults.crashes import crashed_at
 
+OPTIONS = BackendOptions(partitions=2)
 _numbers = itertools.count(1)
 
 
@@ -21,7 +23,9 @@ def on_sqlite(folder: Path) -> Callable[[], Harness]:
 
     def opened() -> Harness:
         url = f"sqlite:///{folder / f'{next(_numbers)}.db'}"
-        return Harness(patient(sqlite.open_backend), url, PatientClock(), BackendOptions(partitions=2))
+        return Harness(
+            patient(sqlite.open_backend), url, PatientClock(), BackendOptions(partitions=2)
+        )
 
     return opened
 
@@ -30,7 +34,7 @@ def on_redis(url: str) -> Callable[[], Harness]:
     """Open a new namespace each time."""
 
     def opened() -> Harness:
-        options = BackendOptions(namespace=f"run{next(_numbers)}", partitions=2)
+        options = replace(OPTIONS, namespace=f"run{next(_numbers)}")
         return Harness(patient(redis.open_backend), url, PatientClock(), options)
 
     return opened

@@ -1,10 +1,11 @@
-"""300 workflows on Redis while 30 processes are killed at random: nothing lost, nothing twice."""
+"""Workflows on Redis while processes are killed at random: nothing lost, nothing twice."""
 
 from __future__ import annotations
 
 import os
 import random
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
@@ -18,11 +19,22 @@ from stagewright.testing.servers import RedisServer
 from tests.faults.load import Submitter
 from tests.processes import Member
 
-WORKFLOWS = 300
-KILLS = 30
 RECOVERY_LIMIT_S = 60.0
 PIPELINE = Path(__file__).with_name("pipeline.py")
 SEED = int(os.environ.get("KILL_SEED", "20261122"))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of it."""
+
+    workflows: int
+    kills: int
+    pause_s: float = 0.05
+    """Between two starts."""
+
+
+SMALL = Scale(workflows=300, kills=30)
 
 
 class Deployment:
@@ -89,22 +101,27 @@ async def wait_for_all(url: str, workflows: int) -> None:
                 await anyio.sleep(0.2)
 
 
-async def test_nothing_is_lost_or_done_twice_when_any_process_is_killed(tmp_path: Path) -> None:
+async def survived(folder: Path, scale: Scale) -> list[str]:
+    """Kill while workflows run; return what the checker says of them afterwards."""
     chance = random.Random(SEED)
     sys.stdout.write(f"replay with KILL_SEED={SEED}\n")
     with RedisServer(appendonly="always") as redis:
-        deployment = Deployment(redis, tmp_path)
+        deployment = Deployment(redis, folder)
         await register(redis.url)
         deployment.start()
         submitter = Submitter(redis.url)
         async with anyio.create_task_group() as group:
-            group.start_soon(submitter.submit, range(WORKFLOWS), 0.05)
-            for _ in range(KILLS):
+            group.start_soon(submitter.submit, range(scale.workflows), scale.pause_s)
+            for _ in range(scale.kills):
                 await anyio.sleep(0.2 + chance.random() * 0.6)
                 await deployment.kill_one(chance)
-        await wait_for_all(redis.url, WORKFLOWS)
+        await wait_for_all(redis.url, scale.workflows)
         deployment.stop()
         async with opened(Settings(url=redis.url)) as container:
             evidence = await gather(container.backend().store, submitter.acknowledged)
-    assert len(submitter.acknowledged) == WORKFLOWS
-    assert judge(submitter.acknowledged, evidence, read_journals(tmp_path / "journal")) == []
+    assert len(submitter.acknowledged) == scale.workflows
+    return judge(submitter.acknowledged, evidence, read_journals(folder / "journal"))
+
+
+async def test_nothing_is_lost_or_done_twice_when_any_process_is_killed(tmp_path: Path) -> None:
+    assert await survived(tmp_path, SMALL) == []

@@ -59,7 +59,7 @@ def test_a_tier_over_its_budget_says_so() -> None:
 
 
 def test_an_unknown_tier_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(SystemExit, match="no tier nosuch; there are: lint, unit"):
+    with pytest.raises(SystemExit, match=r"no tier nosuch; there are: lint, unit.*torture"):
         run_tiers.chosen(["nosuch"])
 
 
@@ -75,3 +75,8 @@ def test_a_layer_without_files_does_not_pass_the_gate() -> None:
 def test_the_gate_names_the_weakest_file_first() -> None:
     rows = coverage_gate.weakest(report(domain=(9, 10), application=(1, 10)))
     assert "application" in rows[0]
+
+
+def test_long_tiers_run_only_when_they_are_named() -> None:
+    assert run_tiers.chosen([]) == run_tiers.TIERS
+    assert [tier.name for tier in run_tiers.chosen(["torture"])] == ["torture"]

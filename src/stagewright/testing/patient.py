@@ -20,7 +20,7 @@ from stagewright.testing.clock import VirtualClock, settle
 from stagewright.testing.faults import PORTS
 
 _BREATH_S = 0.001
-"""What a server says of its own accord (a hint, the end of a blocking read) comes without a call."""
+"""What a server says of its own accord (a hint, the end of a read that waited) is no call."""
 
 
 class PatientClock(VirtualClock):

@@ -28,8 +28,8 @@ from stagewright.testing.contracts.samples import (
     verdict,
     workflow,
 )
+from stagewright.testing.proxy import Harm, Proxy
 from stagewright.testing.servers import RedisServer
-from tests.adapters.redis.proxy import Proxy
 
 ONE = workflow(1)
 
@@ -60,7 +60,7 @@ async def test_a_commit_took_effect_once_and_repeating_it_conflicts(
     line.proxy.lose_reply(b"FCALL")
     with pytest.raises(OutcomeUnknown, match="unknown outcome"):
         await committed(line.backend, clock, then(first))
-    assert line.proxy.cut == 1
+    assert line.proxy.harmed == {Harm.LOSE_REPLY: 1}
     assert len(await line.backend.store.log(ONE)) == 2
     assert await verdict(line.backend, clock, then(first)) is Verdict.CONFLICT
     assert len(await line.backend.store.log(ONE)) == 2
@@ -122,5 +122,5 @@ async def test_a_read_that_waits_is_made_again(line: Line, clock: VirtualClock) 
     await begun(clock)
     await line.backend.bus.publish(Topic.INBOX, [Message(ONE, b"news")], clock.now_ms())
     found = await at_once(reading)
-    assert line.proxy.cut == 1
+    assert line.proxy.harmed == {Harm.LOSE_REPLY: 1}
     assert [message.body for message in found.messages] == [b"news"]
