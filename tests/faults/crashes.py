@@ -55,7 +55,6 @@ PIPELINE = Definition.model_validate(
 )
 """Five stages: one is retried, one is parallel, one asks a person."""
 OUTCOME = {"worked": "ship", "on": {"decision": "approved", "by": ["ann"]}}
-GIVE_UP_S = 600.0
 APPROVAL = "f" * 32
 STALL_S = 7.5
 """Longer than a lease and an ownership last, so that others take over."""
@@ -76,6 +75,8 @@ class Run:
 
 class Scene:
     """The processes of one run. Each is started anew, with empty memory, when it was killed."""
+
+    give_up_s = 600.0
 
     def __init__(self, backend: Backend, clock: VirtualClock, faults: Faults) -> None:
         self.witness = Witness()
@@ -170,7 +171,7 @@ class Scene:
 
     async def end(self) -> bool:
         """Wait for the workflow's end; False when it does not come."""
-        end_ms = self.clock.now_ms() + round(GIVE_UP_S * 1_000)
+        end_ms = self.clock.now_ms() + round(self.give_up_s * 1_000)
         while self.clock.now_ms() < end_ms:
             if self.approved and (await self.seen()).status.terminal:
                 return True

@@ -158,6 +158,16 @@ class Trusting:
         return await self._store.commit(trusted, now_ms)
 
 
+def plant(monkeypatch: pytest.MonkeyPatch, port: str, planted: Any) -> None:
+    """Put a fault between all processes and a port."""
+    plain = crashes.Scene.__init__
+
+    def wrapped(self: Any, backend: Any, *rest: Any) -> None:
+        plain(self, replace(backend, **{port: planted(getattr(backend, port))}), *rest)
+
+    monkeypatch.setattr(crashes.Scene, "__init__", wrapped)
+
+
 @pytest.mark.parametrize(
     ("port", "planted", "violation"),
     [("bus", Forgetful, "never ended"), ("store", Trusting, "numbered")],
@@ -169,12 +179,7 @@ async def test_the_sweep_finds_a_planted_fault(
     planted: Any,
     violation: str,
 ) -> None:
-    plain = crashes.Scene.__init__
-
-    def wrapped(self: Any, backend: Any, *rest: Any) -> None:
-        plain(self, replace(backend, **{port: planted(getattr(backend, port))}), *rest)
-
-    monkeypatch.setattr(crashes.Scene, "__init__", wrapped)
+    plant(monkeypatch, port, planted)
     found: list[Run] = []
     for number in range(1, 200):
         found.append(await crashed_at(open_harness, number, moment="after"))

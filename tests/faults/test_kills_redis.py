@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,23 +41,31 @@ SMALL = Scale(workflows=300, kills=30)
 class Deployment:
     """Two orchestrators, two agent processes and their Redis; any of them can be killed."""
 
-    def __init__(self, redis: RedisServer, folder: Path) -> None:
-        self.redis = redis
+    NAMES = ("orchestrator-1", "orchestrator-2", "agents-steps", "agents-inbox")
+    """Agents are named for how they hand in."""
+
+    def __init__(
+        self, redis: RedisServer, folder: Path, urls: Mapping[str, str] | None = None
+    ) -> None:
+        """`urls`: by process, where it finds the server."""
+        self.redis, self._folder = redis, folder
+        (folder / "journal").mkdir()
+        self.members = [
+            self._member(name, (urls or {}).get(name, redis.url)) for name in self.NAMES
+        ]
+
+    def _member(self, name: str, url: str) -> Member:
+        kind, _, way = name.partition("-")
         env = {
-            "JOURNAL_FOLDER": str(folder / "journal"),
-            "STAGEWRIGHT_URL": redis.url,
+            "JOURNAL_FOLDER": str(self._folder / "journal"),
+            "STAGEWRIGHT_URL": url,
             "STAGEWRIGHT_LEASE_S": "2",
             "PYTHONPATH": str(PIPELINE.parents[2]),
         }
-        (folder / "journal").mkdir()
+        if kind == "orchestrator":
+            return Member(name, ["serve"], env, self._folder)
         run = ["agent", "run", str(PIPELINE)]
-        self.members = [
-            *(Member(f"orchestrator-{n}", ["serve"], env, folder) for n in (1, 2)),
-            *(
-                Member(f"agents-{way}", run, env | {"STAGEWRIGHT_HAND_IN": way}, folder)
-                for way in ("steps", "inbox")
-            ),
-        ]
+        return Member(name, run, env | {"STAGEWRIGHT_HAND_IN": way}, self._folder)
 
     def start(self) -> None:
         for member in self.members:
