@@ -10,7 +10,7 @@ from stagewright.application.stepper import Stepper, supply
 from stagewright.application.withdrawal import tell_agents
 from stagewright.domain import messages as m
 from stagewright.domain.errors import Conflict, WorkflowNotFound
-from stagewright.domain.outputs import OutputMissing
+from stagewright.domain.outputs import OutputMissing, Outputs
 from stagewright.domain.workflow import Answer
 from stagewright.ports.backend import Backend
 from stagewright.ports.commit import Verdict
@@ -87,8 +87,11 @@ class Submission:
         message: m.Message,
         cause: str,
     ) -> Stepper:
+        fetched = Outputs()
         while True:
             stepper = Stepper(workflow_id, compiled, live, self._ids, self._random)
+            if live is None:  # what a start was found to need is not fetched again
+                stepper.outputs = fetched
             try:
                 stepper.apply(message, cause, self._clock.now_ms())
                 if stepper.changed:

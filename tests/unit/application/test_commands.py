@@ -348,6 +348,17 @@ async def test_a_successor_has_the_blobs_of_its_own(world: World) -> None:
     assert await world.backend.blobs.get(new, BLOB.hash) == BIG
 
 
+async def test_a_successor_fetches_the_big_output_it_begins_with(world: World) -> None:
+    until = {"from": "stages.build.output.at"}
+    await world.register(agent("build"), wait("nap", until=until), agent("check", retry=ONCE))
+    id_ = await world.start()
+    await world.backend.blobs.put(id_, BIG)
+    await world.does("build", blob=BLOB)
+    await world.command(id_, "cancel")
+    reply = await world.command(id_, "retry", stage="nap")
+    assert (await world.state(reply.workflow_id)).active_stages == ("nap",)
+
+
 async def test_an_edited_input_starts_over_without_old_outputs(world: World) -> None:
     id_ = await ended(world)
     new = (await world.command(id_, "retry", data={"n": 2})).workflow_id
