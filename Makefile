@@ -24,6 +24,7 @@ demo-stop: $(READY) ## End the service that the demo deployed
 test: $(READY) ## Run all checks, tier by tier
 	@tools/need.sh git git --version
 	@tools/need.sh redis-server redis-server --version
+	@tools/need.sh strace strace -V
 	@$(BIN)/python tools/run_tiers.py
 
 torture: $(READY) ## Run what takes long: kills, lossy lines, crash sweeps, fuzz, soak (about 30 min)

@@ -47,9 +47,16 @@ class RedisServer:
     """
 
     def __init__(
-        self, *, appendonly: AppendOnly = "no", options: tuple[str, ...] = (), start_s: float = 20.0
+        self,
+        *,
+        appendonly: AppendOnly = "no",
+        options: tuple[str, ...] = (),
+        start_s: float = 20.0,
+        under: tuple[str, ...] = (),
     ) -> None:
+        """`under` is the start of a command line that becomes the server, as a tracer's does."""
         self.appendonly = appendonly
+        self._under = under
         self.port = self.bus_port = 0
         self.run_id = ""
         """Drawn anew by every start of the server."""
@@ -157,7 +164,10 @@ class RedisServer:
             raise Unreachable("redis-server", "not on the PATH", remedy="Install Redis 7 or newer.")
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  # found on the PATH, own arguments
-                [program, *self._arguments()], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [*self._under, program, *self._arguments()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
 
     def _arguments(self) -> list[str]:

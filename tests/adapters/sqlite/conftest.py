@@ -10,7 +10,7 @@ import pytest
 from stagewright.adapters.sqlite import SqliteBackend, open_backend
 from stagewright.ports.backend import BackendOptions
 from stagewright.testing.clock import VirtualClock
-from tests.adapters.sqlite.disk import Disk
+from stagewright.testing.disk import Disk
 
 
 @pytest.fixture

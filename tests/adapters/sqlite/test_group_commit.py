@@ -13,7 +13,7 @@ from stagewright.domain.errors import OutcomeUnknown, StoreFailed
 from stagewright.ports.message_bus import Topic
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.samples import claim, lease_of, start, task, workflow
-from tests.adapters.sqlite.disk import Disk
+from stagewright.testing.disk import Disk
 
 
 def writer_of(backend: SqliteBackend) -> Writer:
@@ -43,7 +43,7 @@ async def test_an_answer_comes_only_after_the_log_is_on_the_disk(
     disk: Disk, backend: SqliteBackend, clock: VirtualClock
 ) -> None:
     disk.hold()
-    disk.synced.clear()
+    disk.journal.clear()
     commit = asyncio.ensure_future(backend.store.commit([start(workflow(1, 0))], clock.now_ms()))
     await disk.reached()
     done, _ = await asyncio.wait({commit}, timeout=0.05)
@@ -72,7 +72,7 @@ async def test_a_claim_does_not_wait_for_the_disk_but_its_result_does(
 ) -> None:
     id_ = workflow(1, 0)
     await backend.store.commit([start(id_, new_tasks=(task(id_),))], clock.now_ms())
-    disk.synced.clear()
+    disk.journal.clear()
     (claimed,) = await backend.tasks.claim(claim(), clock.now_ms())
     assert disk.synced == []
     await backend.tasks.release([lease_of(claimed)], lost=False, now_ms=clock.now_ms())
