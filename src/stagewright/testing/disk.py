@@ -47,13 +47,20 @@ class Sync:
 
 
 @dataclass(frozen=True, slots=True)
+class Delete:
+    """A file was deleted, which is taken to last."""
+
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """Somebody was told that something is done."""
 
     token: str
 
 
-Entry = Write | Truncate | Sync | Answer
+Entry = Write | Truncate | Sync | Delete | Answer
 
 
 class Disk:
@@ -124,6 +131,10 @@ class _Vfs(apsw.VFS):
     def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:  # noqa: N802  # apsw's name
         return _File(self._disk, name, flags)
 
+    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: FBT001, N802  # apsw's
+        super().xDelete(filename, syncdir)
+        self._disk.journal.append(Delete(Path(filename).name))
+
 
 class _File(apsw.VFSFile):
     def __init__(self, disk: Disk, name: Any, flags: list[int]) -> None:
@@ -164,6 +175,9 @@ class Platter:
         """Let some more of the journal happen."""
         for entry in entries:
             if isinstance(entry, Answer):
+                continue
+            if isinstance(entry, Delete):
+                self._files.pop(entry.file, None)
                 continue
             kept = self._files.setdefault(entry.file, _Kept())
             if isinstance(entry, Sync):
