@@ -316,6 +316,10 @@ class StoreFailed(Unreachable):
         self.args = (self.message,)
 
 
+class StoreFull(StoreFailed):
+    """The store has no room for anything new. What it holds is safe and can be read."""
+
+
 class TimedOut(StagewrightError):
     """The time allowed for waiting is over."""
 

@@ -21,6 +21,7 @@ from stagewright.domain.errors import (
     OutcomeUnknown,
     StagewrightError,
     StoreFailed,
+    StoreFull,
     Unreachable,
 )
 
@@ -30,12 +31,13 @@ DRIVER = (RedisError, OSError, TimeoutError, EOFError)
 """All that the driver raises when a connection is lost or cannot be made."""
 
 _NOT_NOW = (
-    OutOfMemoryError,
     ReadOnlyError,
     MasterDownError,
     ClusterDownError,
     TryAgainError,
 )
+_NO_ROOM_SAID = "No space left on device"
+_NO_ROOM = "Nothing was applied. Give it more memory (`maxmemory`) or disk; work goes on by itself."
 _NOT_NOW_SAID = ("BUSY", "MISCONF", "NOREPLICAS")
 """The server refused before it did anything, for a reason that passes or that people can mend."""
 
@@ -59,9 +61,16 @@ def refused(error: ResponseError) -> StagewrightError:
     text = str(error)
     if isinstance(error, NoPermissionError):
         return _not_allowed(error)
+    if isinstance(error, OutOfMemoryError) or _NO_ROOM_SAID in text:
+        return StoreFull(SERVER, f"it has no room left ({text})", remedy=_NO_ROOM)
     if isinstance(error, _NOT_NOW) or text.startswith(_NOT_NOW_SAID):
         return StoreFailed(SERVER, text, remedy="Nothing was changed; try again when it is mended.")
     return StoreFailed(SERVER, f"refused a call: {text}", remedy="Look at what it says, and retry.")
+
+
+def partly(error: Exception, refused: int, calls: int) -> StagewrightError:
+    """Translate a refusal of some of several calls: the others may have changed something."""
+    return OutcomeUnknown(SERVER, f"it refused {refused} of {calls} calls: {error}")
 
 
 def is_missing_function(reply: object) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stagewright.adapters.redis.connection import Argument, Command, checked
+from stagewright.adapters.redis.errors import partly
 from stagewright.adapters.redis.library import library
 from stagewright.adapters.redis.server import Server
 
@@ -30,5 +31,23 @@ class Functions:
         return reply
 
     async def run(self, commands: Sequence[Command]) -> list[Any]:
-        """Run commands in one round trip; raise the first error among their replies."""
-        return [checked(reply) for reply in await self._server.call_all(commands)]
+        """Run commands in one round trip; raise the first error among their replies.
+
+        OutcomeUnknown when some were refused and others may have changed something.
+        """
+        replies = await self._server.call_all(commands)
+        _check(commands, replies)
+        return replies
+
+
+def _check(commands: Sequence[Command], replies: Sequence[Any]) -> None:
+    refusals = [reply for reply in replies if isinstance(reply, Exception)]
+    if not refusals:
+        return
+    changed = any(
+        command[0] == "FCALL" and not isinstance(reply, Exception)
+        for command, reply in zip(commands, replies, strict=True)
+    )
+    if changed:
+        raise partly(refusals[0], len(refusals), len(replies)) from refusals[0]
+    checked(refusals[0])

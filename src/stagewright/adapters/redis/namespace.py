@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from stagewright.adapters.redis.connection import checked
+from typing import Any
+
+from stagewright.adapters.redis.connection import Command, checked
 from stagewright.adapters.redis.keys import partition_count
 from stagewright.adapters.redis.server import Server
 from stagewright.domain.errors import ConfigurationError
@@ -31,6 +33,13 @@ async def created(server: Server, namespace: str, partitions: int | None) -> int
     if not 1 <= wanted <= MOST_PARTITIONS:
         raise ConfigurationError("partitions", f"{wanted} is not between 1 and {MOST_PARTITIONS}.")
     key = partition_count(namespace)
-    written, found = await server.call_all([("SET", key, wanted, "NX"), ("GET", key)])
-    checked(written)
-    return int(checked(found))
+    known = await _asked(server, ("GET", key))  # first: a full server can still be asked
+    if known is None:
+        await _asked(server, ("SET", key, wanted, "NX"))
+        known = await _asked(server, ("GET", key))
+    return int(known)
+
+
+async def _asked(server: Server, command: Command) -> Any:
+    (reply,) = await server.call_all([command])
+    return checked(reply)

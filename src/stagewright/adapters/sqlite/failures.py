@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import apsw
 
-from stagewright.domain.errors import OutcomeUnknown, StagewrightError, StoreFailed, UsageError
+from stagewright.domain.errors import (
+    OutcomeUnknown,
+    StagewrightError,
+    StoreFailed,
+    StoreFull,
+    UsageError,
+)
 
 _CAUSES: tuple[tuple[type[apsw.Error], str, str], ...] = (
-    (apsw.FullError, "the disk is full", "Free some space; what was answered before is safe."),
     (apsw.ReadOnlyError, "the file or its folder is read-only", "Make both writable."),
     (apsw.CantOpenError, "the file cannot be opened", "Check the path and its permissions."),
     (apsw.PermissionsError, "access was denied", "Make the file and its folder writable."),
@@ -31,14 +36,25 @@ _CAUSES: tuple[tuple[type[apsw.Error], str, str], ...] = (
 )
 
 
+_NO_ROOM = "Free some space. What was answered before is safe, and work goes on by itself."
+
+
 def translated(error: apsw.Error, path: str) -> StagewrightError:
     """Return the domain's error for one of the driver's."""
     if isinstance(error, apsw.TooBigError):
         return UsageError("A value is larger than the store can hold (1 GB).")
+    if is_full(error):
+        return StoreFull(path, f"the disk is full ({error})", remedy=_NO_ROOM)
     for kind, reason, remedy in _CAUSES:
         if isinstance(error, kind):
             return StoreFailed(path, f"{reason} ({error})", remedy=remedy)
     return StoreFailed(path, f"{type(error).__name__}: {error}", remedy="This is a defect.")
+
+
+def is_full(error: apsw.Error) -> bool:
+    """Whether there was no space; the shared index of the log says so in words of its own."""
+    code = getattr(error, "extendedresult", None)
+    return isinstance(error, apsw.FullError) or code == apsw.SQLITE_IOERR_SHMSIZE
 
 
 def of_commit(error: apsw.Error, path: str) -> StagewrightError:
@@ -47,6 +63,6 @@ def of_commit(error: apsw.Error, path: str) -> StagewrightError:
     SQLite takes back what it could not write; only after an I/O error it cannot tell what of it
     will be found when the file is opened again.
     """
-    if isinstance(error, apsw.IOError):
+    if isinstance(error, apsw.IOError) and not is_full(error):
         return OutcomeUnknown(path, str(error))
     return translated(error, path)

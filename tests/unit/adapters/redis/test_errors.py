@@ -3,12 +3,14 @@ from __future__ import annotations
 import pytest
 from redis import exceptions as driver
 
+from stagewright.adapters.http.problems import status_of
 from stagewright.adapters.redis import errors
 from stagewright.domain.errors import (
     ConfigurationError,
     OutcomeUnknown,
     StagewrightError,
     StoreFailed,
+    StoreFull,
     Unreachable,
 )
 
@@ -38,7 +40,6 @@ def test_a_closed_door_is_a_matter_of_configuration(error: driver.RedisError) ->
 
 
 PASSING = [
-    driver.OutOfMemoryError("x"),
     driver.ReadOnlyError("x"),
     driver.ClusterDownError("x"),
     driver.TryAgainError("x"),
@@ -52,6 +53,21 @@ def test_a_refusal_that_passes_says_that_nothing_was_changed(error: driver.Respo
     found = errors.refused(error)
     assert isinstance(found, StoreFailed)
     assert "Nothing was changed" in str(found)
+
+
+FULL = [
+    driver.OutOfMemoryError("command not allowed when used memory > 'maxmemory'."),
+    driver.ResponseError("MISCONF Errors writing to the AOF file: No space left on device"),
+]
+
+
+@pytest.mark.parametrize("error", FULL, ids=["memory", "disk"])
+def test_a_server_without_room_says_so_and_what_to_do(error: driver.ResponseError) -> None:
+    found = errors.refused(error)
+    assert isinstance(found, StoreFull)
+    assert "no room left" in found.message
+    assert "maxmemory" in found.remedy
+    assert status_of(found) == 503
 
 
 def test_every_other_refusal_is_shown_as_it_is() -> None:

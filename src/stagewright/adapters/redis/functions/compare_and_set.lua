@@ -1,4 +1,5 @@
 -- Sets a small value when the present one is the expected one.
+-- Flags: allow-oom
 --
 -- KEYS: values names
 -- ARGV: key, value, now (ms), time to live (ms, '' for ever), then the expected value or nothing

@@ -1,4 +1,5 @@
 -- Deletes a small value.
+-- Flags: allow-oom
 --
 -- KEYS: values names
 -- ARGV: key, now (ms)

@@ -1,4 +1,5 @@
 -- Deletes a dead letter.
+-- Flags: allow-oom
 --
 -- KEYS: letters letter_order
 -- ARGV: letter

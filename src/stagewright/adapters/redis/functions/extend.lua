@@ -1,4 +1,5 @@
 -- Renews leases of one partition, never beyond the deadlines of their tasks.
+-- Flags: allow-oom
 --
 -- KEYS: tasks leases
 -- ARGV: now (ms), lease (ms), (task, token)..

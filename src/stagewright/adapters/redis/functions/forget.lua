@@ -1,4 +1,5 @@
 -- Replaces a workflow by its tombstone, with all that belongs to it.
+-- Flags: allow-oom
 --
 -- KEYS: workflow log notes blobs tasks queue leases timers index
 -- ARGV: id of its last step, tombstone (begins with its expiry), its time to live (ms)

@@ -1,4 +1,5 @@
 -- Lists the living small values under a prefix, and removes the dead ones it meets.
+-- Flags: allow-oom
 --
 -- KEYS: values names
 -- ARGV: prefix, the end of its range, now (ms), limit

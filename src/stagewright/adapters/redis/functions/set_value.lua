@@ -1,4 +1,5 @@
 -- Sets a small value.
+-- Flags: allow-oom
 --
 -- KEYS: values names
 -- ARGV: key, value, now (ms), time to live (ms, '' for ever)
