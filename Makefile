@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help setup demo demo-stop test torture lint bench pins
+.PHONY: help setup demo demo-stop test torture lint bench bench-peers bench-growth bench-memory pins
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -37,6 +37,19 @@ lint: $(READY) ## Run the checks that need no test: style, types, layers
 bench: $(READY) ## Measure stages per second on SQLite and Redis (WORKFLOWS=...)
 	@tools/need.sh redis-server redis-server --version
 	@$(BIN)/python tools/bench_here.py $(WORKFLOWS)
+
+bench-peers: $(READY) ## Measure beside BullMQ, pg-boss, Restate and others (ONLY=... RUNS=3 SCALE=1 WRITE=1)
+	@tools/need.sh redis-server redis-server --version
+	@$(BIN)/python -m benchmarks.bench_peers --only '$(ONLY)' --runs $(or $(RUNS),3) \
+		--scale $(or $(SCALE),1) $(if $(WRITE),--write)
+
+bench-growth: $(READY) ## Measure as live workflows, logs, payloads, partitions grow (ONLY=... BIG=1 WRITE=1)
+	@tools/need.sh redis-server redis-server --version
+	@$(BIN)/python -m benchmarks.bench_growth --only '$(ONLY)' $(if $(BIG),--big) $(if $(WRITE),--write)
+
+bench-memory: $(READY) ## Measure memory and restart under waiting workflows (WAITING=100000 WRITE=1)
+	@tools/need.sh redis-server redis-server --version
+	@$(BIN)/python -m benchmarks.bench_memory --waiting $(or $(WAITING),100000) $(if $(WRITE),--write)
 
 pins: $(READY) ## Resolve requirements*.txt again from pyproject.toml (UPGRADE=1 takes newer versions)
 	@$(BIN)/python -m pip install --quiet 'uv>=0.13'

@@ -1,1 +1,1 @@
-"""What this project is measured with: beside its peers, as it grows, and under many waiting runs."""
+"""What this project is measured with: beside its peers, as it grows, at rest."""

@@ -39,7 +39,7 @@ def named(row: Row) -> str:
 def line(row: Row, rows: Sequence[Row]) -> list[str]:
     """Return the cells of one row, with the ratios to ours."""
     if row.reason:
-        return [row.title, f"not measured: {row.reason}", *["-"] * (len(HEAD) - 2)]
+        return [row.title, "not measured, see below", *["-"] * (len(HEAD) - 2)]
     redis, sqlite = best_of(rows, "redis"), best_of(rows, "sqlite")
     return [
         named(row),
@@ -68,16 +68,24 @@ def taken(rows: Sequence[Row]) -> str:
     return told
 
 
+def unmeasured(rows: Sequence[Row]) -> str:
+    """Return one line for each peer without figures, with the reason."""
+    reasons = [row for row in rows if row.reason]
+    return "\n".join(
+        f"- Not measured: {row.title} ({row.settings}): {row.reason}" for row in reasons
+    )
+
+
 def page_text(rows: Sequence[Row]) -> str:
     """Return both tables as Markdown: the figures, then what stands behind each row."""
     told = [(row.title, row.version, row.durability, str(row.workflows or "-")) for row in rows]
-    return "\n\n".join(
-        [
-            taken(rows),
-            markdown(HEAD, [line(row, rows) for row in rows]),
-            markdown(SETTINGS_HEAD, list(dict.fromkeys(told))),
-        ]
-    )
+    parts = [
+        taken(rows),
+        markdown(HEAD, [line(row, rows) for row in rows]),
+        unmeasured(rows),
+        markdown(SETTINGS_HEAD, list(dict.fromkeys(told))),
+    ]
+    return "\n\n".join(filter(None, parts))
 
 
 def options_of(arguments: argparse.Namespace) -> Options:
@@ -114,7 +122,7 @@ def main() -> None:
     (BUILD / "rows.json").write_text(json.dumps([asdict(row) for row in rows], indent=1), "utf-8")
     (BUILD / "table.md").write_text(page_text(rows) + "\n", "utf-8")
     print(plain(HEAD, [line(row, rows) for row in rows]))
-    print(taken(rows))
+    print("\n".join(filter(None, [taken(rows), unmeasured(rows)])))
     if arguments.write:
         replace_between(PAGE, "peers", page_text(rows))
 

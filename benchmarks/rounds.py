@@ -7,16 +7,16 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from benchmarks.install import BUILD, Place, place_of
 from benchmarks.machine import PeakMemory, wait_until_quiet, watched
 from benchmarks.peers import Peer
 from benchmarks.processes import Failed, Process
-from benchmarks.servers import SERVERS, Missing, Server, free_port
+from benchmarks.servers import SERVERS, Missing, Server
 from stagewright.domain.errors import StagewrightError
 from stagewright.entrypoints.bench.measure import median, percentile
+from stagewright.testing.servers import free_port
 
 STAGES = 6
 CONTENDED_CORES = 0.2
@@ -96,7 +96,7 @@ class Running:
         self._workflows = max(1, round(peer.workflows * options.scale))
         self._idle = max(2, round(peer.idle * min(1.0, options.scale)))
 
-    def __enter__(self) -> Running:
+    def __enter__(self) -> Self:
         self._logs.mkdir(parents=True, exist_ok=True)
         for old in self._logs.glob(f"{self._peer.name}*.log"):
             old.unlink()
@@ -141,8 +141,8 @@ class Running:
         if self._peer.server:
             starter = SERVERS[self._peer.server]
             self._server = stack.enter_context(starter(self._logs, environment))
-            environment |= self._server.environment
-        return environment | self._peer.environment
+            environment = {**environment, **self._server.environment}
+        return {**environment, **self._peer.environment}
 
     def _start(self, command: str, environment: Mapping[str, str], role: str) -> Process:
         words = shlex.split(command.format(**self._place.words))
@@ -185,5 +185,3 @@ def best_of(rows: Sequence[Row], backend: str) -> Row | None:
     """Return our row of a backend with the most stages a second, if it was measured."""
     own = [row for row in rows if row.ours == backend and not row.reason]
     return max(own, key=lambda row: row.stages_per_s, default=None)
-
-

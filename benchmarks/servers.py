@@ -145,7 +145,7 @@ def restate_server(logs: Path, environment: Mapping[str, str]) -> Iterator[Serve
 def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2.0) as reply:  # noqa: S310 - our own server
-            return bool(reply.status == 200)  # noqa: PLR2004 - HTTP's word for fine
+            return bool(reply.status == 200)
     except OSError:
         return False
 

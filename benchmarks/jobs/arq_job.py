@@ -13,6 +13,8 @@ from benchmarks.jobs.common import LAST, STAGES, Parcel, check, converse, leave,
 from benchmarks.jobs.common import ready as say_ready
 from benchmarks.jobs.queued import DONE, await_done, start_all
 
+QUIET = {"version": 1, "root": {"level": "ERROR"}}
+"""Logging for the worker: by default it writes two lines for each job."""
 SERVER = RedisSettings(port=int(os.environ["REDIS_PORT"]))
 
 
@@ -39,7 +41,7 @@ async def started(_: dict[str, Any]) -> None:
 class WorkerSettings:
     """What the worker's command line reads."""
 
-    functions = [make(place, stage) for place, stage in enumerate(STAGES)]
+    functions = tuple(make(place, stage) for place, stage in enumerate(STAGES))
     redis_settings = SERVER
     on_startup = started
     max_jobs = 100

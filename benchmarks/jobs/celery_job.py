@@ -20,10 +20,22 @@ app.conf.update(
     worker_prefetch_multiplier=8,
     worker_send_task_events=False,
     worker_enable_remote_control=False,
+    worker_redirect_stdouts=False,
     broker_connection_retry_on_startup=True,
     result_expires=3_600,
 )
-TASKS = [app.task(name=stage)(lambda given: work(given)) for stage in STAGES]
+
+
+def make(stage: str) -> Any:
+    """Return the task of one stage."""
+
+    def step(given: Parcel) -> Parcel:
+        return work(given)
+
+    return app.task(name=stage)(step)
+
+
+TASKS = [make(stage) for stage in STAGES]
 
 
 @worker_ready.connect

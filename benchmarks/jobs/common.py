@@ -80,10 +80,10 @@ async def _each(one: One, count: int) -> dict[str, list[float]]:
 def converse_blocking(batch: Callable[[list[str]], None], one: Callable[[str], None]) -> None:
     """As `converse`, for libraries that block: nothing else runs on the loop meanwhile."""
 
-    async def whole(names: list[str]) -> None:  # noqa: RUF029 - the shape that is asked for
+    async def whole(names: list[str]) -> None:
         batch(names)
 
-    async def single(name: str) -> None:  # noqa: RUF029 - as above
+    async def single(name: str) -> None:
         one(name)
 
     asyncio.run(converse(whole, single))

@@ -44,7 +44,7 @@ def address() -> str:
 def make(stage: str) -> Any:
     """Return the step of one stage."""
 
-    async def step(given: Parcel) -> Parcel:  # noqa: RUF029 - a stage that does nothing
+    async def step(given: Parcel) -> Parcel:
         return work(given)
 
     return DBOS.step(name=stage)(step)

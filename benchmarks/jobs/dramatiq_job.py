@@ -12,9 +12,17 @@ from dramatiq.results import Results
 from dramatiq.results.backends import RedisBackend
 from redis import Redis
 
-from benchmarks.jobs.common import LAST, STAGES, Parcel, check, converse_blocking, leave, parcel
+from benchmarks.jobs.common import (
+    LAST,
+    STAGES,
+    Parcel,
+    check,
+    converse_blocking,
+    leave,
+    parcel,
+    work,
+)
 from benchmarks.jobs.common import ready as say_ready
-from benchmarks.jobs.common import work
 from benchmarks.jobs.queued import DONE
 
 URL = os.environ["REDIS_URL"]
@@ -62,8 +70,8 @@ def batch(names: list[str]) -> None:
         start(name)
     missing = len(names)
     while missing:
-        _, ended = client.blmpop(60, 1, DONE, direction="LEFT", count=500)
-        missing -= len(ended)
+        popped: Any = client.blmpop(60, 1, DONE, direction="LEFT", count=500)
+        missing -= len(popped[1])
 
 
 if __name__ == "__main__":

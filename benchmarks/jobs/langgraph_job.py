@@ -22,7 +22,7 @@ class State(TypedDict):
     parcel: Parcel
 
 
-async def node(state: State) -> State:  # noqa: RUF029 - a stage that does nothing
+async def node(state: State) -> State:
     """Do a stage's work."""
     return {"parcel": work(state["parcel"])}
 

@@ -21,7 +21,7 @@ PROCESSES = 2
 service = restate.Service("stages")
 
 
-async def step(given: Parcel) -> Parcel:  # noqa: RUF029 - a stage that does nothing
+async def step(given: Parcel) -> Parcel:
     """Do a stage's work."""
     return work(given)
 
