@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import uvloop
 
 from benchmarks.bench_peers import end_kindly
-from benchmarks.chart import Panel, svg
+from benchmarks.chart import Dots, Panel, svg
 from benchmarks.growth import SWEEPS, Limits, Point, Sweep
 from benchmarks.install import ROOT
 from benchmarks.machine import description
@@ -62,16 +62,14 @@ def names() -> dict[str, str]:
     return {sweep.name: sweep.grows for sweep in SWEEPS}
 
 
-def lines_of(
-    points: Sequence[Point], sweep: str, name: str
-) -> dict[str, list[tuple[float, float]]]:
+def lines_of(points: Sequence[Point], sweep: str, name: str) -> dict[str, Dots]:
     """Return the dots of one figure in one sweep, by backend."""
     found: dict[str, list[tuple[float, float]]] = {}
     for point in points:
         value = getattr(point.figures, name)
         if point.sweep == sweep and not math.isnan(value) and value > 0:
             found.setdefault(point.backend, []).append((float(point.x), value))
-    return found
+    return dict(found)
 
 
 def slopes(points: Sequence[Point]) -> list[list[str]]:

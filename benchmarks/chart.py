@@ -29,11 +29,11 @@ def svg(rows: Sequence[Sequence[Panel]]) -> str:
     names = sorted({name for row in rows for panel in row for name in panel.lines})
     width = WIDTH * max(len(row) for row in rows)
     height = HEIGHT * len(rows) + 24
-    body = [
+    head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
-        f' viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="10">',
-        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-    ]
+        f' viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="10">'
+    )
+    body = [head, f'<rect width="{width}" height="{height}" fill="#ffffff"/>']
     for number, row in enumerate(rows):
         for place, panel in enumerate(row):
             moved = f"translate({place * WIDTH} {number * HEIGHT})"

@@ -59,10 +59,10 @@ class Point:
     x: int
     figures: Figures
 
-    def row(self) -> dict[str, str | int | float]:
+    def row(self) -> dict[str, object]:
         """Return it as one row of a table."""
-        head = {"sweep": self.sweep, "backend": self.backend, "x": self.x}
-        return head | {name: round(value, 3) for name, value in asdict(self.figures).items()}
+        figures = {name: round(value, 3) for name, value in asdict(self.figures).items()}
+        return {"sweep": self.sweep, "backend": self.backend, "x": self.x, **figures}
 
 
 async def at_once(limits: Limits) -> AsyncIterator[Point]:
