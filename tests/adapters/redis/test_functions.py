@@ -39,7 +39,16 @@ async def test_only_functions_that_write_nothing_are_called_as_reads(redis: Redi
     flags = {function[1].decode(): function[5] for function in listed[5]}
     reading = {name for name, found in flags.items() if found == [b"no-writes"]}
     assert reading == {library().functions[name] for name in library().read_only}
-    assert {b"allow-oom"}.isdisjoint(flag for found in flags.values() for flag in found)
+
+
+async def test_only_what_keeps_alive_or_frees_memory_is_done_when_there_is_none(
+    redis: Redises,
+) -> None:
+    (listed,) = await redis.plain.execute_command("FUNCTION LIST", "LIBRARYNAME", "stagewright_*")
+    allowed = {f[1].decode().rpartition("_")[0] for f in listed[5] if b"allow-oom" in f[5]}
+    freeing = {"discard", "delete_value", "forget"}
+    alive = {"compare_and_set", "set_value", "scan_values", "extend"}
+    assert allowed == freeing | alive
 
 
 async def test_opening_again_loads_nothing_new(redis: Redises, clock: VirtualClock) -> None:
