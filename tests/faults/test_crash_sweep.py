@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from stagewright.adapters.memory import open_backend
+from stagewright.domain.records import but
 from stagewright.ports.backend import BackendOptions
 from stagewright.ports.message_bus import Received
 from stagewright.testing.clock import VirtualClock
@@ -152,7 +153,7 @@ class Trusting:
         loaded = await self._store.load([commit.workflow_id for commit in commits])
         current = [getattr(stored, "step_id", None) for stored in loaded]
         trusted = [
-            replace(commit, expected_step_id=id_, fences=())
+            but(commit, expected_step_id=id_, fences=())
             for commit, id_ in zip(commits, current, strict=True)
         ]
         return await self._store.commit(trusted, now_ms)

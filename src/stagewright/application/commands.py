@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -24,6 +23,7 @@ from stagewright.domain.contracts import Contract
 from stagewright.domain.defaults import with_defaults
 from stagewright.domain.errors import UsageError, ValidationFailed
 from stagewright.domain.parsing import parse_definition
+from stagewright.domain.records import but
 from stagewright.domain.stage_result import BLOB_KEY
 from stagewright.domain.workflow import Answer, WorkflowState
 from stagewright.ports.backend import Backend
@@ -108,7 +108,7 @@ class Commands:
         new = identity.workflow_id(identity.partition_of(old), command_id)
         await carry_blobs(self._backend.blobs, old, new, message.carried_outputs)
         answer = await self._submission.start(new, live.compiled, message)
-        return await self._reply(new, replace(answer, detail=f"continues {old}"))
+        return await self._reply(new, but(answer, detail=f"continues {old}"))
 
     async def _reply(self, workflow_id: str, answer: Answer) -> CommandReply:
         return CommandReply(

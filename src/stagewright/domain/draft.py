@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import field
 
 from stagewright.domain.events import Event
 from stagewright.domain.evolve import NOTHING, evolve
 from stagewright.domain.outputs import Outputs
 from stagewright.domain.plan import Plan, StagePlan
-from stagewright.domain.records import record
+from stagewright.domain.records import Record
 from stagewright.domain.workflow import Answer, StageRecord, WorkflowState
 
 
-@record
-class Context:
+class Context(Record, frozen=True):
     """What a decision may look at besides the state: nothing else."""
 
     plan: Plan
@@ -26,13 +24,12 @@ class Context:
     """A draw from [0, 1) for the one backoff that this decision may need."""
 
 
-@record
-class Decision:
+class Decision(Record, frozen=True):
     """What a message makes of a workflow: events, new outputs, and an answer or a remark."""
 
     events: tuple[Event, ...]
     state: WorkflowState | None
-    outputs: Mapping[str, bytes] = field(default_factory=dict)
+    outputs: Mapping[str, bytes] = {}
     answer: Answer | None = None
     remark: str = ""
     """Why nothing happened; empty when something did."""

@@ -7,17 +7,13 @@ drawn jitter. Nothing is asked again on replay, so a log replays to its snapshot
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any, ClassVar
 
-import orjson
-
-from stagewright.domain.records import Codec, encode, record
+from stagewright.domain.records import Codec, Record, encode
 from stagewright.domain.workflow import Answer, BranchEnd, Parked, Problem, StageRecord
 
 
-@record
-class WorkflowCreated:
+class WorkflowCreated(Record, frozen=True, tag_field="type", tag="WORKFLOW_CREATED"):
     """A start was accepted. Its input is stored under the output key `input`."""
 
     type: ClassVar[str] = "WORKFLOW_CREATED"
@@ -27,14 +23,13 @@ class WorkflowCreated:
     priority: int
     body_hash: str
     key: str | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = {}
     deadline_at_ms: int | None = None
     continues: str | None = None
-    carried: Mapping[str, StageRecord] = field(default_factory=dict)
+    carried: Mapping[str, StageRecord] = {}
 
 
-@record
-class TaskAssigned:
+class TaskAssigned(Record, frozen=True, tag_field="type", tag="TASK_ASSIGNED"):
     """A task was put into a lane. The first attempt of a visit is the entry into the stage."""
 
     type: ClassVar[str] = "TASK_ASSIGNED"
@@ -51,8 +46,7 @@ class TaskAssigned:
     """A person asked for it: the counts of failures and repairs start again."""
 
 
-@record
-class StageComplete:
+class StageComplete(Record, frozen=True, tag_field="type", tag="STAGE_COMPLETE"):
     """A stage ended with an outcome, and where that leads."""
 
     type: ClassVar[str] = "STAGE_COMPLETE"
@@ -65,11 +59,10 @@ class StageComplete:
     attempt: int = 0
     output: str | None = None
     errors: tuple[Problem, ...] = ()
-    usage: Mapping[str, Any] = field(default_factory=dict)
+    usage: Mapping[str, Any] = {}
 
 
-@record
-class EntryRefused:
+class EntryRefused(Record, frozen=True, tag_field="type", tag="ENTRY_REFUSED"):
     """A stage was entered once more than it may be: a visit of its own, which ends in this step."""
 
     type: ClassVar[str] = "ENTRY_REFUSED"
@@ -78,8 +71,7 @@ class EntryRefused:
     source: str
 
 
-@record
-class TaskFailed:
+class TaskFailed(Record, frozen=True, tag_field="type", tag="TASK_FAILED"):
     """An attempt failed, timed out or lost its agent, and will be tried again."""
 
     type: ClassVar[str] = "TASK_FAILED"
@@ -88,11 +80,10 @@ class TaskFailed:
     attempt: int
     errors: tuple[Problem, ...]
     retry_at_ms: int
-    usage: Mapping[str, Any] = field(default_factory=dict)
+    usage: Mapping[str, Any] = {}
 
 
-@record
-class ValidationFailed:
+class ValidationFailed(Record, frozen=True, tag_field="type", tag="VALIDATION_FAILED"):
     """An attempt's result broke the contract; the agent gets it back with what was wrong."""
 
     type: ClassVar[str] = "VALIDATION_FAILED"
@@ -100,11 +91,10 @@ class ValidationFailed:
     visit: int
     attempt: int
     errors: tuple[Problem, ...]
-    usage: Mapping[str, Any] = field(default_factory=dict)
+    usage: Mapping[str, Any] = {}
 
 
-@record
-class StageHeld:
+class StageHeld(Record, frozen=True, tag_field="type", tag="STAGE_HELD"):
     """A stage failed and waits for a person."""
 
     type: ClassVar[str] = "STAGE_HELD"
@@ -115,11 +105,10 @@ class StageHeld:
     reason: str
     attempt: int = 0
     errors: tuple[Problem, ...] = ()
-    usage: Mapping[str, Any] = field(default_factory=dict)
+    usage: Mapping[str, Any] = {}
 
 
-@record
-class GroupStarted:
+class GroupStarted(Record, frozen=True, tag_field="type", tag="GROUP_STARTED"):
     """A parallel stage was entered; its branches start in the same step."""
 
     type: ClassVar[str] = "GROUP_STARTED"
@@ -130,8 +119,7 @@ class GroupStarted:
     branches: tuple[str, ...]
 
 
-@record
-class BranchEnded:
+class BranchEnded(Record, frozen=True, tag_field="type", tag="BRANCH_ENDED"):
     """A branch reached its end; the group expects one branch less."""
 
     type: ClassVar[str] = "BRANCH_ENDED"
@@ -140,8 +128,7 @@ class BranchEnded:
     end: BranchEnd
 
 
-@record
-class BranchesCancelled:
+class BranchesCancelled(Record, frozen=True, tag_field="type", tag="BRANCHES_CANCELLED"):
     """The join was decided; branches no longer needed stop."""
 
     type: ClassVar[str] = "BRANCHES_CANCELLED"
@@ -151,8 +138,7 @@ class BranchesCancelled:
     """Stages that were active in them."""
 
 
-@record
-class ApprovalRequested:
+class ApprovalRequested(Record, frozen=True, tag_field="type", tag="APPROVAL_REQUESTED"):
     """People were asked to decide."""
 
     type: ClassVar[str] = "APPROVAL_REQUESTED"
@@ -167,8 +153,7 @@ class ApprovalRequested:
     at_ms: int | None = None
 
 
-@record
-class ApprovalVoted:
+class ApprovalVoted(Record, frozen=True, tag_field="type", tag="APPROVAL_VOTED"):
     """A person decided."""
 
     type: ClassVar[str] = "APPROVAL_VOTED"
@@ -180,8 +165,7 @@ class ApprovalVoted:
     data: Any = None
 
 
-@record
-class WaitStarted:
+class WaitStarted(Record, frozen=True, tag_field="type", tag="WAIT_STARTED"):
     """A wait stage was entered: for an instant, or for a signal perhaps until an instant."""
 
     type: ClassVar[str] = "WAIT_STARTED"
@@ -193,8 +177,7 @@ class WaitStarted:
     signal: str | None = None
 
 
-@record
-class SignalReceived:
+class SignalReceived(Record, frozen=True, tag_field="type", tag="SIGNAL_RECEIVED"):
     """A signal came; `kept` when nothing waited for it yet."""
 
     type: ClassVar[str] = "SIGNAL_RECEIVED"
@@ -203,8 +186,7 @@ class SignalReceived:
     kept: bool = False
 
 
-@record
-class SignalTaken:
+class SignalTaken(Record, frozen=True, tag_field="type", tag="SIGNAL_TAKEN"):
     """A kept signal met its wait."""
 
     type: ClassVar[str] = "SIGNAL_TAKEN"
@@ -212,16 +194,14 @@ class SignalTaken:
     payload: str
 
 
-@record
-class MessageParked:
+class MessageParked(Record, frozen=True, tag_field="type", tag="MESSAGE_PARKED"):
     """Something came while the workflow was paused; it is applied on resume."""
 
     type: ClassVar[str] = "MESSAGE_PARKED"
     parked: Parked
 
 
-@record
-class WorkflowPaused:
+class WorkflowPaused(Record, frozen=True, tag_field="type", tag="WORKFLOW_PAUSED"):
     """A person paused the workflow."""
 
     type: ClassVar[str] = "WORKFLOW_PAUSED"
@@ -229,24 +209,21 @@ class WorkflowPaused:
     reason: str = ""
 
 
-@record
-class WorkflowResumed:
+class WorkflowResumed(Record, frozen=True, tag_field="type", tag="WORKFLOW_RESUMED"):
     """A person resumed the workflow; what was parked is applied in the same step."""
 
     type: ClassVar[str] = "WORKFLOW_RESUMED"
     by: str
 
 
-@record
-class WorkflowCompleted:
+class WorkflowCompleted(Record, frozen=True, tag_field="type", tag="WORKFLOW_COMPLETED"):
     """The workflow reached `complete`."""
 
     type: ClassVar[str] = "WORKFLOW_COMPLETED"
     output: str | None = None
 
 
-@record
-class WorkflowFailed:
+class WorkflowFailed(Record, frozen=True, tag_field="type", tag="WORKFLOW_FAILED"):
     """The workflow reached `fail`, or its deadline."""
 
     type: ClassVar[str] = "WORKFLOW_FAILED"
@@ -255,8 +232,7 @@ class WorkflowFailed:
     errors: tuple[Problem, ...] = ()
 
 
-@record
-class WorkflowCancelled:
+class WorkflowCancelled(Record, frozen=True, tag_field="type", tag="WORKFLOW_CANCELLED"):
     """A person cancelled the workflow."""
 
     type: ClassVar[str] = "WORKFLOW_CANCELLED"
@@ -289,8 +265,7 @@ Event = (
 )
 
 
-@record
-class StepRecord:
+class StepRecord(Record, frozen=True):
     """One step as logged: its number, unique id, instant, cause, and what happened."""
 
     n: int
@@ -312,5 +287,4 @@ def encode_step(step: StepRecord) -> bytes:
 
 def decode_step(body: bytes) -> StepRecord:
     """Return the step that a log entry holds."""
-    step: StepRecord = _codec.decode(orjson.loads(body))
-    return step
+    return _codec.decode(body)

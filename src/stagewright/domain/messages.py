@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any
 
 from stagewright.domain.ids import TaskId
-from stagewright.domain.records import record
+from stagewright.domain.records import Record
 from stagewright.domain.workflow import Problem, StageRecord
 
 
-@record
-class Result:
+class Result(Record, frozen=True):
     """What an agent reported for a task it held a lease on, after validation."""
 
     task: TaskId
@@ -24,27 +22,24 @@ class Result:
     errors: tuple[Problem, ...] = ()
     violations: tuple[Problem, ...] = ()
     """How output or envelope break the contract; empty when they do not."""
-    usage: Mapping[str, Any] = field(default_factory=dict)
+    usage: Mapping[str, Any] = {}
 
 
-@record
-class TimerFired:
+class TimerFired(Record, frozen=True):
     """An instant that the workflow waits for has come."""
 
     timer_id: str
     due_at_ms: int
 
 
-@record
-class TaskExpired:
+class TaskExpired(Record, frozen=True):
     """A lease ran out for good: the deadline passed, or too many holders were lost."""
 
     task: TaskId
     timed_out: bool
 
 
-@record
-class Start:
+class Start(Record, frozen=True):
     """Create a workflow."""
 
     command_id: str
@@ -52,17 +47,16 @@ class Start:
     body_hash: str
     key: str | None = None
     priority: int | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = {}
     deadline_s: float | None = None
     continues: str | None = None
     from_stage: str | None = None
     """A successor starts here instead of at the first stage."""
-    carried: Mapping[str, StageRecord] = field(default_factory=dict)
-    carried_outputs: Mapping[str, bytes] = field(default_factory=dict)
+    carried: Mapping[str, StageRecord] = {}
+    carried_outputs: Mapping[str, bytes] = {}
 
 
-@record
-class Signal:
+class Signal(Record, frozen=True):
     """Something outside happened."""
 
     command_id: str
@@ -70,8 +64,7 @@ class Signal:
     payload: bytes = b"null"
 
 
-@record
-class Decide:
+class Decide(Record, frozen=True):
     """A person approves or rejects what they were shown."""
 
     command_id: str
@@ -85,8 +78,7 @@ class Decide:
     data: Any = None
 
 
-@record
-class PauseWorkflow:
+class PauseWorkflow(Record, frozen=True):
     """Let nothing new begin until resumed."""
 
     command_id: str
@@ -94,16 +86,14 @@ class PauseWorkflow:
     reason: str = ""
 
 
-@record
-class ResumeWorkflow:
+class ResumeWorkflow(Record, frozen=True):
     """Go on, first with what was parked."""
 
     command_id: str
     by: str
 
 
-@record
-class CancelWorkflow:
+class CancelWorkflow(Record, frozen=True):
     """End the workflow now."""
 
     command_id: str
@@ -111,8 +101,7 @@ class CancelWorkflow:
     reason: str = ""
 
 
-@record
-class RetryStage:
+class RetryStage(Record, frozen=True):
     """Dispatch a held stage again, in place."""
 
     command_id: str
@@ -120,8 +109,7 @@ class RetryStage:
     stage: str | None = None
 
 
-@record
-class HoldStage:
+class HoldStage(Record, frozen=True):
     """Take a stage out of service after steps of its workflow crashed their process."""
 
     command_id: str

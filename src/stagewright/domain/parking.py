@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from stagewright.domain import messages as m
 from stagewright.domain.draft import Draft
 from stagewright.domain.events import MessageParked
 from stagewright.domain.ids import TaskId
+from stagewright.domain.records import as_dict
 from stagewright.domain.workflow import Parked
 
-_KINDS = {m.Result: "result", m.TimerFired: "timer", m.TaskExpired: "expired"}
+_KINDS: dict[type[Any], str] = {m.Result: "result", m.TimerFired: "timer", m.TaskExpired: "expired"}
 
 
 def park(draft: Draft, message: Any) -> None:
@@ -27,7 +27,7 @@ def park(draft: Draft, message: Any) -> None:
 
 
 def _spell(message: Any) -> Mapping[str, Any]:
-    body = asdict(message)
+    body = as_dict(message)
     body.pop("task", None)
     if "output" in body:
         body["output"] = base64.b64encode(body["output"]).decode()

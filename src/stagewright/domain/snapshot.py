@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import orjson
-
 from stagewright.domain.errors import StagewrightError
-from stagewright.domain.records import Codec, encode
+from stagewright.domain.records import Codec, Unreadable, encode
 from stagewright.domain.workflow import SCHEMA, WorkflowState
 
 _codec = Codec(WorkflowState)
@@ -21,9 +19,11 @@ def encode_state(state: WorkflowState) -> bytes:
 
 
 def decode_state(body: bytes) -> WorkflowState:
-    """Return the state that a snapshot holds."""
-    values = orjson.loads(body)
-    if values.get("schema", SCHEMA) > SCHEMA:
+    """Return the state that a snapshot holds; SnapshotUnreadable."""
+    try:
+        state = _codec.decode(body)
+    except Unreadable as error:
+        raise SnapshotUnreadable(f"A stored snapshot cannot be read: {error}") from error
+    if state.schema > SCHEMA:
         raise SnapshotUnreadable
-    state: WorkflowState = _codec.decode(values)
     return state

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from stagewright.domain.records import kept, record
+from stagewright.domain.records import Record
 
 SCHEMA = 1
 COMMANDS_KEPT = 128
@@ -45,9 +44,7 @@ class Status(StrEnum):
 _TERMINAL = frozenset({"completed", "failed", "cancelled"})
 
 
-@kept
-@record
-class StageRecord:
+class StageRecord(Record, frozen=True):
     """What has become of a stage so far; counts belong to its newest visit."""
 
     visit: int = 0
@@ -69,8 +66,7 @@ class StageRecord:
     """`ended_step` of the visit before: what completed since then is feedback."""
 
 
-@record
-class TaskWait:
+class TaskWait(Record, frozen=True, tag_field="kind", tag="task"):
     """An agent has been asked: its task is queued, leased or about to be reported."""
 
     kind: ClassVar[str] = "task"
@@ -83,8 +79,7 @@ class TaskWait:
     repair: tuple[Problem, ...] = ()
 
 
-@record
-class RetryWait:
+class RetryWait(Record, frozen=True, tag_field="kind", tag="retry"):
     """The next attempt is due at `at_ms`."""
 
     kind: ClassVar[str] = "retry"
@@ -97,8 +92,7 @@ class RetryWait:
     """What the attempt that failed was to repair: the next one has to as well."""
 
 
-@record
-class Vote:
+class Vote(Record, frozen=True):
     """One person's decision on an approval."""
 
     decision: str
@@ -108,8 +102,7 @@ class Vote:
     data: Any = None
 
 
-@record
-class ApprovalWait:
+class ApprovalWait(Record, frozen=True, tag_field="kind", tag="approval"):
     """People have been asked."""
 
     kind: ClassVar[str] = "approval"
@@ -124,8 +117,7 @@ class ApprovalWait:
     votes: tuple[Vote, ...] = ()
 
 
-@record
-class TimerWait:
+class TimerWait(Record, frozen=True, tag_field="kind", tag="timer"):
     """An instant is awaited."""
 
     kind: ClassVar[str] = "timer"
@@ -134,8 +126,7 @@ class TimerWait:
     at_ms: int
 
 
-@record
-class SignalWait:
+class SignalWait(Record, frozen=True, tag_field="kind", tag="signal"):
     """A named signal is awaited, perhaps only until `at_ms`."""
 
     kind: ClassVar[str] = "signal"
@@ -145,27 +136,24 @@ class SignalWait:
     at_ms: int | None
 
 
-@record
-class BranchEnd:
+class BranchEnd(Record, frozen=True):
     """How a branch ended: `ok` or `failed`, and its last stage's output key."""
 
     outcome: str
     output: str | None
 
 
-@record
-class GroupWait:
+class GroupWait(Record, frozen=True, tag_field="kind", tag="group"):
     """Branches run; `expected` shrinks with each that ends or is no longer needed."""
 
     kind: ClassVar[str] = "group"
     visit: int
     since_ms: int
     expected: tuple[str, ...]
-    ended: Mapping[str, BranchEnd] = field(default_factory=dict)
+    ended: Mapping[str, BranchEnd] = {}
 
 
-@record
-class HeldWait:
+class HeldWait(Record, frozen=True, tag_field="kind", tag="held"):
     """The failure policy `hold` (or quarantine) waits for a person."""
 
     kind: ClassVar[str] = "held"
@@ -178,8 +166,7 @@ class HeldWait:
 Awaiting = TaskWait | RetryWait | ApprovalWait | TimerWait | SignalWait | GroupWait | HeldWait
 
 
-@record
-class KeptSignal:
+class KeptSignal(Record, frozen=True):
     """A signal that came before its wait."""
 
     name: str
@@ -187,8 +174,7 @@ class KeptSignal:
     """Output key."""
 
 
-@record
-class Parked:
+class Parked(Record, frozen=True):
     """A result or timer that came while the workflow was paused; applied on resume."""
 
     kind: str
@@ -198,8 +184,7 @@ class Parked:
     body: Mapping[str, Any]
 
 
-@record
-class Pause:
+class Pause(Record, frozen=True):
     """Who paused a workflow, when, and what it did before."""
 
     by: str
@@ -207,8 +192,7 @@ class Pause:
     reason: str = ""
 
 
-@record
-class Ending:
+class Ending(Record, frozen=True):
     """Why a workflow ended, and what it gave."""
 
     reason: str
@@ -218,8 +202,7 @@ class Ending:
     by: str | None = None
 
 
-@record
-class Answer:
+class Answer(Record, frozen=True):
     """What a command was told; kept so that a repeated command gets the same answer."""
 
     command_id: str
@@ -228,8 +211,7 @@ class Answer:
     detail: str = ""
 
 
-@record
-class WorkflowState:
+class WorkflowState(Record, frozen=True):
     """One execution of a definition. Never changed: `evolve` returns the next one."""
 
     workflow_id: str
@@ -247,13 +229,13 @@ class WorkflowState:
     key: str | None = None
     body_hash: str = ""
     """Hash of the start's body: tells a repeated start from a conflicting one."""
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = {}
     deadline_at_ms: int | None = None
     continues: str | None = None
-    stages: Mapping[str, StageRecord] = field(default_factory=dict)
-    regions: Mapping[str, str] = field(default_factory=dict)
+    stages: Mapping[str, StageRecord] = {}
+    regions: Mapping[str, str] = {}
     """Region name ("" is the workflow's own) to stage name, `complete` or `fail`."""
-    awaiting: Mapping[str, Awaiting] = field(default_factory=dict)
+    awaiting: Mapping[str, Awaiting] = {}
     """By stage: what each active stage waits for."""
     signals: tuple[KeptSignal, ...] = ()
     paused: Pause | None = None

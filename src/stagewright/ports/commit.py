@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
-from stagewright.domain.records import record
+from stagewright.domain.records import Record
 from stagewright.domain.workflow import Status
 from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.task import NewTask, TaskLease
@@ -37,8 +37,7 @@ class IndexEntry:
     updated_at_ms: int
 
 
-@record
-class Commit:
+class Commit(Record, frozen=True):
     """One workflow's step (or several folded ones), to be applied as a whole or not at all."""
 
     workflow_id: str
@@ -54,13 +53,13 @@ class Commit:
     """New step records, oldest first; each is also appended to the partition's feed."""
     first_step: int = 1
     """Number of the first record in `log`; records are numbered 1..n without gap."""
-    outputs: Mapping[str, bytes] = field(default_factory=dict)
+    outputs: Mapping[str, bytes] = {}
     """New outputs by output key; written once, never changed."""
     new_tasks: tuple[NewTask, ...] = ()
     """Tasks to queue; one whose record exists already is left exactly as it is."""
     closed_tasks: tuple[str, ...] = ()
     """Task ids whose records end here, whatever state they are in; unknown ids are ignored."""
-    timers: Mapping[str, int] = field(default_factory=dict)
+    timers: Mapping[str, int] = {}
     """Timers to set or move: timer id to due instant (ms)."""
     cleared_timers: tuple[str, ...] = ()
     index: IndexEntry | None = None

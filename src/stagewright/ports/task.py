@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from stagewright.domain.records import record
+from stagewright.domain.records import Record
 
 
-@record
-class NewTask:
+class NewTask(Record, frozen=True):
     """A task to be queued by a commit."""
 
     task_id: str
@@ -32,8 +31,7 @@ class TaskLease:
     token: int
 
 
-@record
-class ClaimedTask:
+class ClaimedTask(Record, frozen=True):
     """A task leased to the caller until `expires_at_ms`."""
 
     task_id: str

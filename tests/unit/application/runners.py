@@ -17,6 +17,7 @@ from stagewright.application.runner_options import RunnerOptions
 from stagewright.application.runner_presence import Identity
 from stagewright.domain.envelope import StageResult, parse_envelope
 from stagewright.domain.errors import Unreachable
+from stagewright.domain.records import but
 from stagewright.domain.task_body import encode_task_body
 from stagewright.ports.backend import Backend, BackendOptions
 from stagewright.ports.message_bus import Message, Topic
@@ -102,7 +103,7 @@ class World:
             task_changes = {"timeout_s": 60.0, "priority": 2} | changes
             body = task_changes.pop("body", None) or body_of(value, task_changes)
             task = samples.task(samples.workflow(number), lane=lane, body=body)
-            tasks.append(replace(task, **task_changes))
+            tasks.append(but(task, **task_changes))
         await samples.queued(self.backend, self.clock, *tasks)
 
     def runner(self, *agents: Agent[..., Any], limit: int = 10, **changes: Any) -> AgentRunner:

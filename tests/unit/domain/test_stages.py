@@ -274,7 +274,7 @@ def test_a_thousand_branches_join_once() -> None:
     flow.proving = False
     for name in names:
         flow.ok(name)
-    joined = [body for body in flow.log if b'"stage":"fan","to"' in body]
+    joined = [body for body in flow.log if b'"stage":"fan","visit":1,"outcome"' in body]
     assert len(joined) == 1
     assert flow.active == ("after",)
     assert len(flow.output("fan")) == 1_000

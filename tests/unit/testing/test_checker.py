@@ -17,6 +17,7 @@ from stagewright.domain.ids import TaskId
 from stagewright.domain.messages import Result, Start
 from stagewright.domain.outputs import Outputs
 from stagewright.domain.plan import Plan
+from stagewright.domain.records import but
 from stagewright.domain.snapshot import encode_state
 from stagewright.testing.checker import Evidence, Execution, judge, read_journals
 
@@ -71,7 +72,7 @@ def test_a_gap_in_the_numbers_is_found(clean: Evidence, journal: list[Execution]
 
 def test_a_step_applied_twice_is_found(clean: Evidence, journal: list[Execution]) -> None:
     third = decode_step(clean.log[2])
-    again = encode_step(replace(third, n=4))
+    again = encode_step(but(third, n=4))
     doubled = with_snapshot_of_log(clean, [*clean.log, again])
     violations = judge([WORKFLOW], [doubled], journal)
     assert any("stands in the log 2 times" in v for v in violations)
@@ -79,7 +80,7 @@ def test_a_step_applied_twice_is_found(clean: Evidence, journal: list[Execution]
 
 
 def test_a_result_applied_in_two_steps_is_found(clean: Evidence, journal: list[Execution]) -> None:
-    other = encode_step(replace(decode_step(clean.log[2]), n=4, id="other"))
+    other = encode_step(but(decode_step(clean.log[2]), n=4, id="other"))
     doubled = with_snapshot_of_log(clean, [*clean.log, other])
     assert any("was applied 2 times" in v for v in judge([WORKFLOW], [doubled], journal))
 

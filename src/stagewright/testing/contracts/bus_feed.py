@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
 from stagewright.domain.errors import CursorExpired, CursorInvalid
+from stagewright.domain.records import but
 from stagewright.ports.backend import Backend
 from stagewright.ports.message_bus import FeedEntry, Message, Topic
 from stagewright.testing.clock import VirtualClock
@@ -199,7 +199,7 @@ class TrimContract:
         await committed(backend, clock, first)
         await note(backend, clock, Message(ONE, b"note"))
         clock.set_ms(clock.now_ms() + round(FEED_RETENTION_S * 1000) + 1)
-        await committed(backend, clock, replace(then(first), log=(b"new",)))
+        await committed(backend, clock, but(then(first), log=(b"new",)))
         assert list(await backend.store.log(ONE)) == [b"old", b"new"]
         assert list(await backend.store.log(ONE, "notes")) == [b"note"]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from stagewright.domain.records import but
 from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.message_bus import Message, Topic
@@ -93,7 +94,7 @@ class Drawer:
         closed = self._some([task.task_id for task in tasks])
         kept = [task for task in tasks if task.task_id not in closed]
         now_ms, status = self._clock.now_ms(), self._random.choice(("running", "waiting"))
-        return replace(
+        return but(
             commit,
             step_id=step_id(workflow_id, 1_000 + self._count),
             new_tasks=(*self._new_tasks(workflow_id), *self._some(kept)[:1]),
@@ -128,12 +129,12 @@ class Drawer:
         """Return a commit as it is, or with something that may stop it."""
         kind = self._random.randint(0, 9)
         if kind == 0:
-            return replace(commit, expected_step_id="stale")
+            return but(commit, expected_step_id="stale")
         if kind == 1:
             return self._last.get(commit.workflow_id, commit)
         if kind in {2, 3} and commit.expected_step_id is not None:
             mine = [each for each in self._leases if each.task_id.startswith(commit.workflow_id)]
-            return replace(commit, fences=tuple(self._some(mine[-4:])[:1]))
+            return but(commit, fences=tuple(self._some(mine[-4:])[:1]))
         return commit
 
     def _remember(self, commit: Commit) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stagewright.domain import ids
+from stagewright.domain.records import but
 from stagewright.ports.backend import Backend
 from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.message_bus import InboxMessage
@@ -37,7 +38,7 @@ class Side:
         """Commit, then claim; `consumed` names messages by body, `fences` leases by number."""
         waiting = {(found.partition, found.body): found.position for found in await self._inbox()}
         translated = [
-            replace(
+            but(
                 commit,
                 consumed=_positions(commit, waiting),
                 fences=tuple(map(self.lease, commit.fences)),
@@ -126,7 +127,7 @@ class Side:
         for each in claimed:
             self.tokens.setdefault(each.task_id, []).append(each.token)
         by_want = sorted(claimed, key=lambda each: each.lane.partition("@")[0])  # in either order
-        return [replace(each, token=len(self.tokens[each.task_id])) for each in by_want]
+        return [but(each, token=len(self.tokens[each.task_id])) for each in by_want]
 
     def _record(self, record: TaskRecord) -> TaskRecord:
         known = self.tokens.get(record.task_id, [])

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from stagewright.domain import ids
+from stagewright.domain.records import but
 from stagewright.ports.backend import Backend
 from stagewright.ports.commit import Commit, IndexEntry, Verdict
 from stagewright.ports.message_bus import InboxMessage, Message, Received, Topic
@@ -66,7 +67,7 @@ def then(last: Commit, **parts: Any) -> Commit:
 def task(workflow_id: str, stage: str = "build", **changes: Any) -> NewTask:
     """Return a task of a stage's first attempt."""
     plain = NewTask(f"{workflow_id}/{stage}/1/1", LANE, 2, 60.0, b'{"input":{}}')
-    return replace(plain, **changes)
+    return but(plain, **changes)
 
 
 def claim(*lanes: str, slots: int = 10, lease_s: float = 30.0, lowest_first: bool = False) -> Claim:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
+from stagewright.domain.records import but
 from stagewright.ports.backend import Backend
 from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.message_bus import Topic
@@ -78,7 +78,7 @@ class AdvanceContract:
     ) -> None:
         first, lease = await underway(backend, clock, ONE)
         await queued(backend, clock, task(TWO))
-        stale = replace(step(first, lease), expected_step_id="another")
+        stale = but(step(first, lease), expected_step_id="another")
         wrong = step(first, TaskLease(lease.task_id, lease.token + 1))
         for commit, expected in ((stale, Verdict.CONFLICT), (wrong, Verdict.FENCED)):
             answer = await advanced(backend, clock, commit, slots=1)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
+from stagewright.domain.records import but
 from stagewright.ports.backend import Backend
 from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.dead_letters import DeadLetter
@@ -63,9 +63,9 @@ async def whole_step(first: Commit, backend: Backend, clock: VirtualClock) -> Co
 def made_to_meet(wanted: Verdict, step: Commit) -> Commit:
     """Return a commit that meets this verdict; its workflow has a queued task `build`."""
     if wanted is Verdict.CONFLICT:
-        return replace(step, expected_step_id="stale")
+        return but(step, expected_step_id="stale")
     if wanted is Verdict.FENCED:
-        return replace(step, fences=(TaskLease(f"{step.workflow_id}/build/1/1", 7),))
+        return but(step, fences=(TaskLease(f"{step.workflow_id}/build/1/1", 7),))
     return step
 
 
@@ -123,7 +123,7 @@ class CommitContract:
         self, backend: Backend, clock: VirtualClock
     ) -> None:
         await committed(backend, clock, start(ONE))
-        again = replace(start(ONE), step_id=step_id(ONE, 99))
+        again = but(start(ONE), step_id=step_id(ONE, 99))
         assert await verdict(backend, clock, again) is Verdict.CONFLICT
 
     async def test_a_step_of_a_workflow_that_does_not_exist_is_a_conflict(
@@ -137,7 +137,7 @@ class CommitContract:
     ) -> None:
         first = start(ONE)
         await committed(backend, clock, first)
-        elsewhere = replace(then(first), expected_step_id="another history")
+        elsewhere = but(then(first), expected_step_id="another history")
         assert await verdict(backend, clock, elsewhere) is Verdict.CONFLICT
 
     async def test_a_conflict_changes_nothing_at_all(
@@ -146,7 +146,7 @@ class CommitContract:
         first = await everything_at_once(backend, clock)
         before = await observed(backend, clock, ONE)
         step = await whole_step(first, backend, clock)
-        stale = replace(step, expected_step_id="stale")
+        stale = but(step, expected_step_id="stale")
         assert await verdict(backend, clock, stale) is Verdict.CONFLICT
         assert await observed(backend, clock, ONE) == before
 
@@ -156,7 +156,7 @@ class CommitContract:
         first = await everything_at_once(backend, clock)
         before = await observed(backend, clock, ONE)
         step = await whole_step(first, backend, clock)
-        fenced = replace(step, fences=(TaskLease(f"{ONE}/build/1/1", 99),))
+        fenced = but(step, fences=(TaskLease(f"{ONE}/build/1/1", 99),))
         assert await verdict(backend, clock, fenced) is Verdict.FENCED
         assert await observed(backend, clock, ONE) == before
 
@@ -176,7 +176,7 @@ class CommitContract:
     ) -> None:
         first = start(ONE)
         await committed(backend, clock, first)
-        rivals = [replace(then(first), step_id=f"rival {n}", log=(b"%d" % n,)) for n in range(8)]
+        rivals = [but(then(first), step_id=f"rival {n}", log=(b"%d" % n,)) for n in range(8)]
         verdicts = await asyncio.gather(*(verdict(backend, clock, rival) for rival in rivals))
         assert verdicts.count(Verdict.COMMITTED) == 1
         assert verdicts.count(Verdict.CONFLICT) == 7

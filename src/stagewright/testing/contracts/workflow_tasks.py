@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from stagewright.domain.records import but
 from stagewright.ports.backend import Backend
 from stagewright.ports.task_queue import Completion
 from stagewright.testing.clock import VirtualClock
@@ -40,7 +39,7 @@ class CommittedTasksContract:
         await committed(backend, clock, first)
         await claimed_one(backend, clock)
         before = await inspected(backend, ONE)
-        again = tuple(replace(new, priority=0, body=b"other") for new in first.new_tasks)
+        again = tuple(but(new, priority=0, body=b"other") for new in first.new_tasks)
         await committed(backend, clock, then(first, new_tasks=again))
         assert await inspected(backend, ONE) == before
 
@@ -50,7 +49,7 @@ class CommittedTasksContract:
         first = start(ONE, new_tasks=(task(ONE),))
         await committed(backend, clock, first)
         both = (task(ONE), task(ONE, "lint"))
-        repair = replace(first, expected_step_id=first.step_id, log=(), new_tasks=both)
+        repair = but(first, expected_step_id=first.step_id, log=(), new_tasks=both)
         await committed(backend, clock, repair)
         await committed(backend, clock, repair)
         found = [record.task_id for record in await inspected(backend, ONE)]
@@ -61,7 +60,7 @@ class CommittedTasksContract:
     async def test_a_closed_task_is_gone_whatever_state_it_was_in(
         self, backend: Backend, clock: VirtualClock
     ) -> None:
-        lanes = [replace(task(ONE, name), lane=f"{name}@1.0") for name in ("a", "b", "c")]
+        lanes = [but(task(ONE, name), lane=f"{name}@1.0") for name in ("a", "b", "c")]
         first = start(ONE, new_tasks=tuple(lanes))
         await committed(backend, clock, first)
         await backend.tasks.claim(claim("a@1.0"), clock.now_ms())
@@ -94,7 +93,7 @@ class CommittedTasksContract:
     ) -> None:
         first = start(ONE, new_tasks=(task(ONE),))
         await committed(backend, clock, first)
-        retry = replace(task(ONE), task_id=f"{ONE}/build/1/2")
+        retry = but(task(ONE), task_id=f"{ONE}/build/1/2")
         old = first.new_tasks[0].task_id
         await committed(backend, clock, then(first, closed_tasks=(old,), new_tasks=(retry,)))
         assert (await claimed_one(backend, clock)).task_id == retry.task_id
