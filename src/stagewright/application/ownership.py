@@ -51,7 +51,8 @@ class Ownership:
     async def renew(self) -> frozenset[int]:
         """Renew what is owned, give up a surplus, take what is free up to a fair share."""
         now_ms = self._clock.now_ms()
-        await self._kv.set(ORCHESTRATORS + self._holder, b"{}", self._ttl_s, now_ms)
+        sign = orjson.dumps({"told_at_ms": now_ms, "next_s": self.renew_s})
+        await self._kv.set(ORCHESTRATORS + self._holder, sign, self._ttl_s, now_ms)
         alive = max(1, len(await self._kv.scan(ORCHESTRATORS, now_ms)))
         fair = -(-self._partitions // alive)
         if self._inherit:

@@ -28,6 +28,7 @@ from stagewright.ports.views import (
     DefinitionView,
     LaneView,
     LogPage,
+    OrchestratorView,
     PortView,
     StageView,
     SystemView,
@@ -195,7 +196,7 @@ class Queries:
             for depth in await self._backend.tasks.depths()
         ]
         orchestrators = await self._backend.kv.scan(ORCHESTRATORS, now_ms)
-        level, reason = _level(bool(orchestrators), self._backend.partitions, owned, lanes)
+        level, reason = _level(ports, bool(orchestrators), owned, lanes, self._backend.partitions)
         losses = await self._backend.kv.scan("loss:", now_ms)
         return SystemView(
             level=level,
@@ -209,6 +210,9 @@ class Queries:
             agents=agents,
             lanes=lanes,
             losses=[body.decode() for _, body in sorted(losses.items())],
+            concerns=list(ports["store"].concerns),
+            orchestrators=_orchestrators(orchestrators),
+            at_ms=now_ms,
         )
 
     def _offline(self, ports: Mapping[str, PortHealth]) -> SystemView:
@@ -224,6 +228,7 @@ class Queries:
             counts={},
             agents=[],
             lanes=[],
+            at_ms=self._clock.now_ms(),
         )
 
 
@@ -231,12 +236,16 @@ Level = Literal["full", "limited", "minimal", "offline"]
 
 
 def _level(
+    ports: Mapping[str, PortHealth],
     orchestrated: bool,  # noqa: FBT001 - a fact among facts
-    partitions: int,
     owned: Mapping[int, str],
     lanes: Sequence[LaneView],
+    partitions: int,
 ) -> tuple[Level, str]:
-    """full: all moves. limited: some work waits. minimal: commands are kept, nothing moves."""
+    """full: all moves. limited: some work waits. minimal: all can be seen, nothing moves."""
+    refusing = next((health.refusing for health in ports.values() if health.refusing), "")
+    if refusing:
+        return "minimal", f"all can be read, but nothing is accepted: {refusing}"
     if not orchestrated:
         return "minimal", "commands are accepted, but no orchestrator is alive"
     free = [p for p in range(partitions) if p not in owned]
@@ -246,6 +255,13 @@ def _level(
     if unserved:
         return "limited", f"no live agent for {', '.join(unserved)}"
     return "full", "everything moves"
+
+
+def _orchestrators(found: Mapping[str, bytes]) -> list[OrchestratorView]:
+    return [
+        OrchestratorView(holder=key[len(ORCHESTRATORS) :], **orjson.loads(body))
+        for key, body in sorted(found.items())
+    ]
 
 
 async def _asked(port: Any) -> PortHealth:
@@ -258,7 +274,13 @@ async def _asked(port: Any) -> PortHealth:
 
 def _port_views(ports: Mapping[str, PortHealth]) -> list[PortView]:
     return [
-        PortView(port=name, ok=health.ok, durability=health.durability, detail=health.detail)
+        PortView(
+            port=name,
+            ok=health.ok,
+            durability=health.durability,
+            detail=health.detail,
+            refusing=health.refusing,
+        )
         for name, health in ports.items()
     ]
 

@@ -47,6 +47,7 @@ class Presence:
             "pid": self._identity.pid,
             "started_at_ms": self._started_at_ms,
             "told_at_ms": now_ms,
+            "next_s": self._every_s,
             "agents": self._roster.to_json(),
         }
         await self._kv.set(self._key, orjson.dumps(body), self._ttl_s, now_ms)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from stagewright.domain.errors import listing
-from stagewright.entrypoints.addresses import MEMORY, SQLITE, scheme_of
+from stagewright.entrypoints.addresses import MEMORY, REDIS, SQLITE, scheme_of
 
 if TYPE_CHECKING:
     from stagewright.entrypoints.client.stagewright import Stagewright
@@ -18,6 +18,18 @@ OK: Verdict = "ok"
 WARNING: Verdict = "warning"
 FAILED: Verdict = "failed"
 _LETTERS = 1_000
+_SKEW_MS = 2_000
+_BAD_SKEW_MS = 5_000
+"""From half of a partition's lease on, owners and heartbeats are misjudged."""
+_TURN_ON = (
+    "Set `appendonly yes` and `appendfsync always` in redis.conf, and at once by `redis-cli CONFIG "
+    "SET appendonly yes`."
+)
+_SAME_TIME = "Let all machines follow the same time server (chrony, systemd-timesyncd)."
+_STALE = (
+    "See whether it hangs, or its clock is behind; if it is dead, others take over what it held "
+    "when its leases end."
+)
 _PROMISES = {
     "none": "nothing survives the end of the process",
     "window": "the last moments may be lost when the server dies",
@@ -52,9 +64,13 @@ def _of_system(view: SystemView) -> Iterator[Finding]:
         yield Finding("backend", FAILED, f"{view.backend}: {detail}", "Start it, or mend `url`.")
         return
     yield Finding("backend", OK, f"{view.backend} answers")
+    for concern in view.concerns:
+        verdict = FAILED if concern.serious else WARNING
+        yield Finding(concern.check, verdict, concern.found, concern.remedy)
     yield _of_durability(view)
     yield _of_owners(view)
     yield _of_agents(view)
+    yield from _of_signs(view)
     yield from _of_lanes(view)
     for loss in view.losses:
         yield Finding("losses", FAILED, loss, "Look for the workflows concerned and replay them.")
@@ -64,6 +80,9 @@ def _of_durability(view: SystemView) -> Finding:
     promise = f"{view.durability}: {_PROMISES.get(view.durability, 'unknown')}"
     if view.durability in {"process", "replicated"}:
         return Finding("durability", OK, promise)
+    if view.durability == "none" and scheme_of(view.backend) in REDIS:
+        promise = "none: without an append-only file, all workflows end with the server"
+        return Finding("durability", FAILED, promise, _TURN_ON)
     return Finding("durability", WARNING, promise, "On Redis, set `appendfsync always`.")
 
 
@@ -93,6 +112,30 @@ def _start_agents(view: SystemView, name: str = "") -> str:
     if scheme_of(view.backend) in {SQLITE, MEMORY}:
         return "Run `stagewright dev MODULE`."
     return f"Run `stagewright agent run MODULE{name and ':'}{name}`."
+
+
+def _of_signs(view: SystemView) -> Iterator[Finding]:
+    """Look at when each process last gave a sign of life, by its own clock."""
+    signs = [("orchestrator", one.holder, one.told_at_ms, one.next_s) for one in view.orchestrators]
+    signs += [("agent process", one.holder, one.told_at_ms, one.next_s) for one in view.agents]
+    for kind, holder, told_at_ms, next_s in signs:
+        if told_at_ms is not None:
+            yield from _of_sign(f"{kind} {holder}", view.at_ms - told_at_ms, next_s * 1_000)
+    held = {one.holder for one in view.orchestrators}
+    gone = sorted(set(view.owners.values()) - held) if held else []
+    for holder in gone:
+        found = f"{holder} owns partitions and gives no sign of life"
+        yield Finding("signs of life", WARNING, found, "They are free within seconds.")
+
+
+def _of_sign(who: str, age_ms: int, next_ms: float) -> Iterator[Finding]:
+    if age_ms < -_SKEW_MS:
+        found = f"the clock of {who} is {-age_ms / 1_000:.1f} s ahead of the one that answers"
+        verdict = FAILED if age_ms < -_BAD_SKEW_MS else WARNING
+        yield Finding("clocks", verdict, found, _SAME_TIME)
+    elif age_ms > 2 * next_ms + _SKEW_MS:
+        found = f"no sign of life of {who} for {age_ms / 1_000:.0f} s"
+        yield Finding("signs of life", WARNING, found, _STALE)
 
 
 def _of_lanes(view: SystemView) -> Iterator[Finding]:

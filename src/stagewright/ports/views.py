@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from stagewright.ports.health import Concern
+
 
 class _View(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -126,6 +128,10 @@ class AgentView(_View):
     host: str
     pid: int
     started_at_ms: int
+    told_at_ms: int | None = None
+    """When it last gave a sign of life, by its own clock."""
+    next_s: float = 5.0
+    """How soon it should do so again."""
     agents: dict[str, Any]
     """Per agent: version, lanes, limit, running, and its distributions."""
 
@@ -147,6 +153,18 @@ class PortView(_View):
     ok: bool
     durability: str
     detail: str = ""
+    refusing: str = ""
+    """Why changes are refused although reading works."""
+
+
+class OrchestratorView(_View):
+    """One orchestrator that gives signs of life, or did so lately."""
+
+    holder: str
+    told_at_ms: int | None = None
+    """When it last did, by its own clock."""
+    next_s: float = 4.0
+    """How soon it should do so again."""
 
 
 class SystemView(_View):
@@ -165,6 +183,11 @@ class SystemView(_View):
     lanes: list[LaneView]
     losses: list[str] = []
     """Losses that were noticed: counters that went back."""
+    concerns: list[Concern] = []
+    """What is wrong with the store's settings, version, clock or space, with what to do."""
+    orchestrators: list[OrchestratorView] = []
+    at_ms: int = 0
+    """When this was found, by the clock of the process that answers."""
 
 
 class ReplayReport(_View):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from stagewright.adapters.redis import workflow_store
+from stagewright.adapters.redis.library import library
 from stagewright.ports.commit import Commit
 from stagewright.ports.message_bus import Topic
 from stagewright.ports.task_queue import Completion
@@ -177,7 +178,7 @@ async def test_a_hundred_callers_share_a_bounded_number_of_connections(
     starts = [start(workflow(number, number % 4)) for number in range(100)]
     await asyncio.gather(*(committed(redis.backend, clock, first) for first in starts))
     names = [client["name"] for client in await redis.plain.client_list()]
-    assert names.count("stagewright") <= 16 + 1
+    assert names.count(library().name) <= 16 + 1
 
 
 async def test_subscriptions_share_one_connection(redis: Redises) -> None:
@@ -185,7 +186,7 @@ async def test_subscriptions_share_one_connection(redis: Redises) -> None:
     async with subscribe(Topic.WAKE), subscribe(Topic.DELTAS), subscribe(Topic.DELTAS, IDS[0]):
         clients = await redis.plain.client_list()
         listening = [client for client in clients if int(client["sub"]) + int(client["psub"])]
-        assert [client["name"] for client in listening] == ["stagewright"]
+        assert [client["name"] for client in listening] == [library().name]
         assert (listening[0]["sub"], listening[0]["psub"]) == ("5", "1")
 
 

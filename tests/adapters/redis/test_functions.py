@@ -8,19 +8,24 @@ import pytest
 
 from stagewright.adapters.redis import open_backend
 from stagewright.adapters.redis.functions import Functions
+from stagewright.adapters.redis.keys import Keys
 from stagewright.adapters.redis.library import library
-from stagewright.domain.errors import StoreFailed
+from stagewright.domain.errors import OutcomeUnknown, StoreFailed, StoreFull
+from stagewright.ports.workflow_store import Tombstone
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.samples import (
+    claimed_one,
     committed,
     inbox,
+    lease_of,
     observed,
     published,
+    queued,
     start,
     task,
     workflow,
 )
-from tests.adapters.redis.conftest import Redises
+from tests.adapters.redis.conftest import PARTITIONS, Redises
 
 ONE, TWO = workflow(1), workflow(2)
 
@@ -95,9 +100,58 @@ async def test_a_server_without_memory_refuses_as_a_whole_and_still_reads(
     before = await observed(redis.backend, clock, ONE)
     await redis.plain.config_set("maxmemory", 1)
     try:
-        with pytest.raises(StoreFailed, match="maxmemory"):
+        with pytest.raises(StoreFull, match="maxmemory"):
             await committed(redis.backend, clock, start(TWO, new_tasks=(task(TWO),)))
         assert await observed(redis.backend, clock, ONE) == before
+    finally:
+        await redis.plain.config_set("maxmemory", 0)
+
+
+async def test_without_memory_leases_and_signs_of_life_are_renewed_and_space_is_freed(
+    redis: Redises, clock: VirtualClock
+) -> None:
+    await queued(redis.backend, clock, task(ONE))
+    claimed = await claimed_one(redis.backend, clock)
+    await committed(redis.backend, clock, last := start(TWO))
+    await redis.plain.config_set("maxmemory", 1)
+    try:
+        now_ms = clock.now_ms()
+        (renewed,) = await redis.backend.tasks.extend([lease_of(claimed)], 40.0, now_ms)
+        await redis.backend.kv.set("presence:one", b"here", 10.0, now_ms)
+        seen = await redis.backend.kv.scan("presence:", now_ms)
+        stone = Tombstone(TWO, "completed", "hash", now_ms + 1_000)
+        gone = await redis.backend.store.forget(TWO, last.step_id, stone)
+    finally:
+        await redis.plain.config_set("maxmemory", 0)
+    assert renewed == now_ms + 40_000
+    assert (list(seen), gone) == (["presence:one"], True)
+
+
+async def test_a_server_without_memory_is_opened_and_says_what_is_wrong(
+    redis: Redises, clock: VirtualClock
+) -> None:
+    await redis.plain.config_set("maxmemory", 1)
+    try:
+        async with open_backend(redis.url, redis.options, clock) as backend:
+            health = await backend.store.health()
+    finally:
+        await redis.plain.config_set("maxmemory", 0)
+    assert health.ok
+    assert "no room left" in health.refusing
+    assert [concern.check for concern in health.concerns if concern.serious] == ["space", "clock"]
+
+
+async def test_calls_of_which_some_were_refused_have_an_unknown_outcome(redis: Redises) -> None:
+    functions = redis.backend.kv._functions  # type: ignore[attr-defined]
+    keys = Keys(redis.options.namespace, PARTITIONS).values
+    kept = functions.command("set_value", keys, ("a", "1", 0, ""))
+    refused = ("SET", "other", "1")
+    await redis.plain.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(OutcomeUnknown, match=r"it refused 1 of 2 calls: .*maxmemory"):
+            await functions.run([kept, refused])
+        with pytest.raises(StoreFull):
+            await functions.run([("GET", "other"), refused])
     finally:
         await redis.plain.config_set("maxmemory", 0)
 

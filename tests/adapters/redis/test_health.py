@@ -11,6 +11,7 @@ from stagewright.adapters.redis import open_backend
 from stagewright.adapters.redis.connection import Address
 from stagewright.adapters.redis.health import Health
 from stagewright.adapters.redis.server import Single
+from stagewright.adapters.system.clock import SystemClock
 from stagewright.domain.errors import ConfigurationError
 from stagewright.ports.backend import BackendOptions
 from stagewright.ports.health import PortHealth
@@ -30,7 +31,7 @@ async def settings(plain: Redis) -> AsyncIterator[Redis]:
 async def health_at(url: str) -> PortHealth:
     server = Single(Address.of(url))
     try:
-        return await Health(server).check()
+        return await Health(server, SystemClock()).check()
     finally:
         await server.close()
 
@@ -53,15 +54,6 @@ async def test_the_class_follows_the_servers_settings(
     health = await health_at(server.url)
     assert (health.ok, health.durability) == (True, durability)
     assert detail in health.detail
-
-
-async def test_a_policy_that_may_evict_workflows_is_named(
-    settings: Redis, server: RedisServer
-) -> None:
-    await settings.config_set("maxmemory-policy", "allkeys-lru")
-    assert "evict" not in (await health_at(server.url)).detail
-    await settings.config_set("maxmemory", "1gb")
-    assert "maxmemory-policy allkeys-lru may evict" in (await health_at(server.url)).detail
 
 
 @pytest.mark.parametrize(

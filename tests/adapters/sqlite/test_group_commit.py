@@ -9,7 +9,7 @@ import pytest
 from stagewright.adapters.sqlite import SqliteBackend
 from stagewright.adapters.sqlite.transaction import Transaction
 from stagewright.adapters.sqlite.writer import Writer
-from stagewright.domain.errors import OutcomeUnknown, StoreFailed
+from stagewright.domain.errors import OutcomeUnknown, StoreFailed, StoreFull
 from stagewright.ports.message_bus import Topic
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.samples import claim, lease_of, start, task, workflow
@@ -142,11 +142,11 @@ async def test_a_full_disk_refuses_everyone_and_says_why(
     disk: Disk, backend: SqliteBackend
 ) -> None:
     disk.full = True
-    with pytest.raises(StoreFailed, match="the disk is full"):
+    with pytest.raises(StoreFull, match="the disk is full"):
         await backend.kv.set("key", b"1", None, 0)
     health = await backend.store.health()
-    assert not health.ok
-    assert "the disk is full" in health.detail
+    assert health.ok
+    assert "the disk is full" in health.refusing
 
 
 async def test_after_a_full_disk_has_space_again_work_goes_on(

@@ -192,6 +192,28 @@ async def test_with_a_port_that_does_not_answer_the_level_is_offline(
     assert view.reason.startswith("kv does not answer")
 
 
+async def test_with_a_store_that_refuses_changes_the_level_is_minimal_and_all_can_be_read(
+    world: World,
+) -> None:
+    await world.register()
+    await world.start()
+    full = PortHealth(ok=True, durability="process", refusing="the disk is full")
+    async with running(world.orchestrator()):
+        view = await world.with_ports(bus=Broken(full)).queries.system()
+    assert view.level == "minimal"
+    assert view.reason == "all can be read, but nothing is accepted: the disk is full"
+    assert view.counts == {"running": 1}
+    assert [port.refusing for port in view.ports] == ["", "the disk is full", ""]
+
+
+async def test_orchestrators_are_shown_with_their_last_sign_of_life(world: World) -> None:
+    async with running(world.orchestrator()):
+        view = await world.queries.system()
+    (one,) = view.orchestrators
+    assert (one.holder, one.told_at_ms) == ("one", view.at_ms)
+    assert one.next_s == pytest.approx(10 / 3)
+
+
 async def test_losses_that_were_noticed_are_shown_in_order(world: World) -> None:
     for at_ms, loss in ((5, b"second"), (4, b"first")):
         await world.backend.kv.set(f"loss:{at_ms}", loss, None, 0)

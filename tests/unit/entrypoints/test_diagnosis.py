@@ -7,7 +7,8 @@ import pytest
 from stagewright.entrypoints.client.stagewright import Stagewright
 from stagewright.entrypoints.connections import Connection
 from stagewright.entrypoints.diagnosis import Finding, diagnose
-from stagewright.ports.views import AgentView, LaneView, PortView
+from stagewright.ports.health import Concern
+from stagewright.ports.views import AgentView, LaneView, OrchestratorView, PortView
 from tests.unit.entrypoints.fakes import FakeControl, FakeLetters, letter, system
 
 AGENT = AgentView(holder="h", host="h", pid=1, started_at_ms=1, agents={"build": {}})
@@ -69,3 +70,54 @@ async def test_losses_and_dead_letters_are_told() -> None:
     findings = await found(control)
     assert findings["losses"].status == "failed"
     assert (findings["dead letters"].status, findings["dead letters"].found) == ("warning", "1")
+
+
+async def test_redis_without_any_log_on_disk_fails() -> None:
+    view = system(durability="none", backend="redis://127.0.0.1:6379/0")
+    durability = (await found(FakeControl(health=view)))["durability"]
+    assert durability.status == "failed"
+    assert "appendonly yes" in durability.remedy
+
+
+@pytest.mark.parametrize(("serious", "status"), [(True, "failed"), (False, "warning")])
+async def test_what_the_store_is_concerned_about_is_told(serious: bool, status: str) -> None:
+    concern = Concern("file system", serious=serious, found="it is nfs4", remedy="Move it.")
+    finding = (await found(FakeControl(health=system(concerns=[concern]))))["file system"]
+    assert (finding.status, finding.found, finding.remedy) == (status, "it is nfs4", "Move it.")
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "check", "status"),
+    [
+        (9_000, None, None),
+        (13_000, "signs of life", "warning"),
+        (-1_500, None, None),
+        (-3_000, "clocks", "warning"),
+        (-9_000, "clocks", "failed"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["orchestrators", "agents"])
+async def test_who_is_silent_or_ahead_of_time_is_named(
+    age_ms: int, check: str | None, status: str | None, kind: str
+) -> None:
+    told = {"told_at_ms": 1_000_000 - age_ms, "next_s": 5.0}
+    who = {
+        "orchestrators": OrchestratorView(holder="o1", **told),
+        "agents": AGENT.model_copy(update=told),
+    }
+    view = system(at_ms=1_000_000, **{kind: [who[kind]]})
+    findings = await found(FakeControl(health=view))
+    told_of = {
+        name: findings[name].status for name in ("signs of life", "clocks") if name in findings
+    }
+    assert told_of == ({} if check is None else {check: status})
+
+
+async def test_who_owns_partitions_and_is_not_alive_is_named() -> None:
+    alive = OrchestratorView(holder="o1", told_at_ms=0)
+    view = system(owners={0: "o1", 1: "o2"}, orchestrators=[alive])
+    finding = (await found(FakeControl(health=view)))["signs of life"]
+    assert (finding.status, finding.found) == (
+        "warning",
+        "o2 owns partitions and gives no sign of life",
+    )

@@ -8,7 +8,7 @@ other code.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from stagewright.adapters.redis.blob_store import RedisBlobStore
 from stagewright.adapters.redis.dead_letters import RedisDeadLetters
@@ -29,6 +29,7 @@ from stagewright.adapters.redis.server import Server
 from stagewright.adapters.redis.shared import Shared
 from stagewright.adapters.redis.task_queue import RedisTaskQueue
 from stagewright.adapters.redis.workflow_store import RedisWorkflowStore
+from stagewright.domain.errors import StoreFull
 from stagewright.ports.backend import Backend, BackendOptions
 from stagewright.ports.system import IClock
 
@@ -44,10 +45,12 @@ async def open_backend(url: str, options: BackendOptions, clock: IClock) -> Asyn
     namespace = checked_namespace(options.namespace)
     async with AsyncExitStack() as stack:
         opened = _Opened(await server_of(url), stack)
-        await opened.server.load()
+        with suppress(StoreFull):  # made good by the first call that finds it missing
+            await opened.server.load()
         partitions = await created(opened.server, namespace, options.partitions)
         keys = Keys(namespace, partitions)
-        await first_seen(opened.functions, keys)
+        with suppress(StoreFull):  # as above
+            await first_seen(opened.functions, keys)
         yield _backend(opened, keys, options, clock)
 
 
@@ -63,7 +66,8 @@ class _Opened:
 
 
 def _backend(opened: _Opened, keys: Keys, options: BackendOptions, clock: IClock) -> Backend:
-    health, retention_ms = Health(opened.server), round(options.feed_retention_s * 1000)
+    health = Health(opened.server, clock)
+    retention_ms = round(options.feed_retention_s * 1000)
     shared = Shared(opened.functions, keys, clock, health, retention_ms)
     shared.lanes.hears = lambda number: opened.listeners.hears(keys.partitions[number].wake)
     inbox, feed = Inbox(shared, opened.inboxes), Feed(shared, opened.feeds)

@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from stagewright.adapters.redis import errors
+from stagewright.adapters.redis.library import library
 from stagewright.adapters.redis.parser import Bounds
 from stagewright.domain.errors import ConfigurationError, StagewrightError
 
@@ -76,7 +77,7 @@ class Address:
             "protocol": 2,
             "retry": Retry(NoBackoff(), 0),
             "socket_timeout": None,
-            "client_name": "stagewright",
+            "client_name": library().name,  # so that the server's list tells who uses which
             "driver_info": None,
             "parser_class": (bounds or Bounds()).parser,
         }

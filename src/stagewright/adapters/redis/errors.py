@@ -37,7 +37,7 @@ _NOT_NOW = (
     TryAgainError,
 )
 _NO_ROOM_SAID = "No space left on device"
-_NO_ROOM = "Nothing was applied. Give it more memory (`maxmemory`) or disk; work goes on by itself."
+MAKE_ROOM = "Give it more memory (`maxmemory`) or disk; work goes on by itself."
 _NOT_NOW_SAID = ("BUSY", "MISCONF", "NOREPLICAS")
 """The server refused before it did anything, for a reason that passes or that people can mend."""
 
@@ -61,11 +61,22 @@ def refused(error: ResponseError) -> StagewrightError:
     text = str(error)
     if isinstance(error, NoPermissionError):
         return _not_allowed(error)
-    if isinstance(error, OutOfMemoryError) or _NO_ROOM_SAID in text:
-        return StoreFull(SERVER, f"it has no room left ({text})", remedy=_NO_ROOM)
-    if isinstance(error, _NOT_NOW) or text.startswith(_NOT_NOW_SAID):
+    if no_room(error):
+        remedy = f"Nothing was applied. {MAKE_ROOM}"
+        return StoreFull(SERVER, f"it has no room left ({text})", remedy=remedy)
+    if passes(error):
         return StoreFailed(SERVER, text, remedy="Nothing was changed; try again when it is mended.")
     return StoreFailed(SERVER, f"refused a call: {text}", remedy="Look at what it says, and retry.")
+
+
+def no_room(error: ResponseError) -> bool:
+    """Whether the server refused for want of memory or disk."""
+    return isinstance(error, OutOfMemoryError) or _NO_ROOM_SAID in str(error)
+
+
+def passes(error: ResponseError) -> bool:
+    """Whether the server refused for a reason that passes or that people can mend."""
+    return isinstance(error, _NOT_NOW) or str(error).startswith(_NOT_NOW_SAID)
 
 
 def partly(error: Exception, refused: int, calls: int) -> StagewrightError:

@@ -20,11 +20,12 @@ REPLICAS_S = 1.0
 _LOOKS = frozenset(
     {
         *("CLUSTER", "CONFIG", "FCALL_RO", "GET", "HGET", "HMGET", "INFO", "LRANGE"),
-        *("PUBLISH", "XRANGE"),
+        *("PUBLISH", "XRANGE", "ACL", "CLIENT", "EVAL", "FUNCTION", "TIME"),
     }
 )
 """Commands on which no promise rests. HGETALL is not among them: by it workflows are loaded, and
-definitions listed, and what is found there is acknowledged."""
+definitions listed, and what is found there is acknowledged. EVAL only asks whether writes are
+taken."""
 
 
 class Node:

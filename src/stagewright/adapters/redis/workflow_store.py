@@ -120,8 +120,8 @@ class RedisWorkflowStore:
         return bool(await self._functions.call("forget", keys, (step_id, stone, ttl_ms)))
 
     async def health(self) -> PortHealth:
-        """Return whether Redis answers and how durable it is."""
-        return await self._health.check()
+        """Return whether Redis answers, how durable it is, and what people should mend."""
+        return await self._health.examine()
 
 
 def _forget_keys(part: PartitionKeys, workflow_id: str) -> Sequence[str]:

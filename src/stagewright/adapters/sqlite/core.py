@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from stagewright.adapters.sqlite import concerns
 from stagewright.adapters.sqlite.feed import Feed
 from stagewright.adapters.sqlite.hints import Hints
 from stagewright.adapters.sqlite.migrations import Namespace
 from stagewright.adapters.sqlite.reader import Reader
 from stagewright.adapters.sqlite.writer import Writer
-from stagewright.domain.errors import StoreFailed
+from stagewright.domain.errors import StoreFailed, StoreFull
 from stagewright.ports.health import PortHealth
 from stagewright.ports.system import IClock
 
@@ -32,10 +34,21 @@ class Core:
         """Say whether the file can be read, and how the newest transaction that wrote went."""
         where = f"SQLite {self.version}, {self.path}, synchronous=FULL"
         failure = self.writer.failure
+        full = failure.message if isinstance(failure, StoreFull) else ""
         try:
             self.reader.rows("select_meta", ("reserved",))
         except StoreFailed as error:
-            failure = error
-        if failure is None:
-            return PortHealth(ok=True, durability="process", detail=where)
-        return PortHealth(ok=False, durability="process", detail=f"{where}: {failure}")
+            failure, full = error, ""
+        if failure is not None and not full:
+            return PortHealth(ok=False, durability="process", detail=f"{where}: {failure}")
+        return PortHealth(ok=True, durability="process", detail=where, refusing=full)
+
+    async def examine(self) -> PortHealth:
+        """Say what `health` does, with all that people should mend."""
+        health, path = await self.health(), Path(self.path)
+        found = (
+            *concerns.of_space(path, health.refusing),
+            *concerns.of_place(path),
+            *concerns.of_version(self.version),
+        )
+        return replace(health, concerns=found)

@@ -88,7 +88,7 @@ class SqliteWorkflowStore:
 
     async def health(self) -> PortHealth:
         """Say whether the file answers, and how durable it is."""
-        return await self._core.health()
+        return await self._core.examine()
 
 
 def _values(tombstone: Tombstone) -> tuple[str, str, str, int]:
