@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from stagewright.adapters.sqlite import SqliteBackend, concerns
+from stagewright.adapters.sqlite.core import LATELY_S
 from stagewright.domain.errors import StoreFull
 from stagewright.ports.health import Concern
+from stagewright.testing.clock import VirtualClock
 from stagewright.testing.disk import Disk
 
 MOUNTS = """\
@@ -83,7 +85,7 @@ async def test_a_disk_that_is_nearly_full_is_named_in_time(
 
 
 async def test_a_full_disk_is_read_and_says_that_it_takes_nothing(
-    disk: Disk, backend: SqliteBackend
+    disk: Disk, backend: SqliteBackend, clock: VirtualClock
 ) -> None:
     await backend.kv.set("before", b"1", None, 0)
     disk.full = True
@@ -92,7 +94,10 @@ async def test_a_full_disk_is_read_and_says_that_it_takes_nothing(
     full = await backend.store.health()
     disk.full = False
     await backend.kv.set("key", b"1", None, 0)
+    lately = await backend.store.health()
+    await clock.advance(LATELY_S)
     assert full.ok
     assert "the disk is full" in full.refusing
     assert [(c.check, c.serious) for c in full.concerns if c.serious] == [("space", True)]
+    assert lately.refusing == full.refusing
     assert (await backend.store.health()).refusing == ""

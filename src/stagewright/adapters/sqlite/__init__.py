@@ -126,7 +126,7 @@ def _core(stack: AsyncExitStack, path: Path, options: BackendOptions, clock: ICl
     namespace = prepare(writing, options)
     reading = session(writable=False)
     reader = Reader(reading, session(writable=False))
-    writer = Writer(writing, namespace.partitions)
+    writer = Writer(writing, namespace.partitions, clock)
     stack.push_async_callback(writer.close)
     stack.callback(reader.close)
     commits = [count for _, count in reading.rows("select_partitions")]

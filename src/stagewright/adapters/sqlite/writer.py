@@ -21,7 +21,8 @@ import apsw
 from stagewright.adapters.sqlite import failures
 from stagewright.adapters.sqlite.connection import Session
 from stagewright.adapters.sqlite.transaction import Transaction
-from stagewright.domain.errors import StoreFailed
+from stagewright.domain.errors import StoreFailed, StoreFull
+from stagewright.ports.system import IClock
 
 GROUP_LIMIT = 256
 
@@ -44,8 +45,9 @@ class _Failure:
 class Writer:
     """Runs work on the writing connection. Belongs to the event loop that made it."""
 
-    def __init__(self, session: Session, partitions: int) -> None:
+    def __init__(self, session: Session, partitions: int, clock: IClock) -> None:
         self._session, self._transaction = session, Transaction(session, partitions)
+        self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._waiting: SimpleQueue[_Request | None] = SimpleQueue()
         self._ended = self._loop.create_future()
@@ -54,6 +56,8 @@ class Writer:
         """Transactions so far."""
         self.failure: Exception | None = None
         """Why the newest transaction that wrote could not be committed, None when it was."""
+        self.full: tuple[StoreFull, float] | None = None
+        """The newest refusal for want of space, and when that was (monotonic, in seconds)."""
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._thread.start()
 
@@ -119,6 +123,8 @@ class Writer:
             self._transaction.effects = []
         if failure is not None or db.total_changes() != changed:
             self.failure = failure or _store_failure(outcomes)
+            if isinstance(self.failure, StoreFull):
+                self.full = self.failure, self._clock.monotonic_s()
         self.groups += 1
         self._tell(_deliver, self._transaction.effects, group, outcomes)
 
