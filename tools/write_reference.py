@@ -23,7 +23,7 @@ EXIT_CODES = {
     3: "what was asked for does not exist",
     4: "a conflict: the state changed, or it is already decided",
     5: "a value or a definition does not have the agreed shape",
-    6: "a server or store does not answer",
+    6: "a server or store does not answer, or has no room left",
     7: "the time allowed for waiting is over",
 }
 

@@ -151,7 +151,7 @@ class Commands:
     async def durability(self) -> str:
         """Return the durability class in force, asked once."""
         if self._durability is None:
-            self._durability = (await self._backend.store.health()).durability
+            self._durability = (await self._backend.kv.health()).durability
         return self._durability
 
 

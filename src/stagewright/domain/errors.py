@@ -317,7 +317,10 @@ class StoreFailed(Unreachable):
 
 
 class StoreFull(StoreFailed):
-    """The store has no room for anything new. What it holds is safe and can be read."""
+    """The store has no room for anything new.
+
+    Nothing of the call was applied. What the store holds is safe and can be read.
+    """
 
 
 class TimedOut(StagewrightError):

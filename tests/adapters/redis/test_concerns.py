@@ -154,7 +154,7 @@ async def test_libraries_of_other_versions_are_named_and_how_to_remove_the_unuse
         await plain.function_delete(OTHER)
         await plain.client_setname("")
     assert unused.found == f"unused libraries of other versions: {OTHER}"
-    assert unused.remedy == f"`redis-cli FUNCTION DELETE {OTHER}`"
+    assert unused.remedy == f"Run `redis-cli FUNCTION DELETE {OTHER}`."
     assert f"{OTHER} (by 1 connections)" in used.found
     assert "perhaps unused" in unsure.found
 

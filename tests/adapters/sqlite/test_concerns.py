@@ -38,7 +38,7 @@ async def test_a_file_in_order_gives_no_concern(backend: SqliteBackend) -> None:
         ("/srv/state.db", "ext4"),
         ("/srv/share one/state.db", "nfs4"),
         ("/srv/share one/local/deep/state.db", "xfs"),
-        ("/home/ann/state.db", "ext4"),
+        ("/data/state.db", "ext4"),
     ],
 )
 def test_the_file_system_is_that_of_the_nearest_mount(
@@ -74,14 +74,15 @@ def test_a_sqlite_that_may_damage_its_log_is_named() -> None:
     assert not list(concerns.of_version("3.51.3"))
 
 
+@pytest.mark.parametrize(("free", "serious"), [(5_000_000, False), (4_096, True)])
 async def test_a_disk_that_is_nearly_full_is_named_in_time(
-    backend: SqliteBackend, monkeypatch: pytest.MonkeyPatch
+    backend: SqliteBackend, monkeypatch: pytest.MonkeyPatch, free: int, serious: bool
 ) -> None:
-    usage = namedtuple("usage", "free")(5_000_000)  # noqa: PYI024  # as the library's own
+    usage = namedtuple("usage", "free")(free)  # noqa: PYI024  # as the library's own
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     (concern,) = (await backend.store.health()).concerns
-    assert not concern.serious
-    assert concern.found.startswith("5.0 MB are free")
+    assert concern.serious == serious
+    assert concern.found.startswith(f"{free / 1_000_000:.1f} MB are free")
 
 
 async def test_a_full_disk_is_read_and_says_that_it_takes_nothing(

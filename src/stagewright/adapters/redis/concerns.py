@@ -43,7 +43,7 @@ def of_memory(info: Mapping[str, str]) -> Iterator[Concern]:
         found = f"maxmemory-policy {policy} may evict workflows"
         remedy = "Run `redis-cli CONFIG SET maxmemory-policy noeviction`, and set it in redis.conf."
         yield Concern("memory policy", serious=True, found=found, remedy=remedy)
-    if limit and used > _NEARLY_FULL * limit:
+    if _NEARLY_FULL * limit < used <= limit:
         found = f"{_mb(used)} of {_mb(limit)} (maxmemory) are used"
         yield Concern("memory", serious=False, found=found, remedy="Raise `maxmemory` in time.")
 
@@ -111,7 +111,7 @@ def of_libraries(listed: Sequence[Sequence[bytes]], clients: bytes | None) -> It
             "functions",
             serious=False,
             found=f"{sure} libraries of other versions: {', '.join(idle)}",
-            remedy="; ".join(f"`redis-cli FUNCTION DELETE {name}`" for name in idle),
+            remedy="Run " + ", ".join(f"`redis-cli FUNCTION DELETE {name}`" for name in idle) + ".",
         )
 
 

@@ -18,6 +18,8 @@ NETWORK = frozenset(
 )  # fmt: skip
 """Kinds of file systems whose files several machines can have open."""
 LITTLE_BYTES = 100_000_000
+NOTHING_BYTES = 1_000_000
+"""No step fits into less for sure."""
 MENDED = (3, 51, 3)
 """The first SQLite without the defect that damages a database when its log is reset."""
 
@@ -52,7 +54,8 @@ def of_space(path: Path, full: str) -> Iterator[Concern]:
         return
     if free < LITTLE_BYTES:
         found = f"{free / 1_000_000:.1f} MB are free on the disk of {path}"
-        yield Concern("space", serious=False, found=found, remedy="Free some space in time.")
+        remedy = "Free some space: without any, nothing new is accepted."
+        yield Concern("space", serious=free < NOTHING_BYTES, found=found, remedy=remedy)
 
 
 def file_system(path: Path) -> str:

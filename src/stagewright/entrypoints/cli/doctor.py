@@ -9,7 +9,7 @@ from stagewright.entrypoints.cli.flags import AsJson, Url
 
 
 def doctor(url: Url = None, as_json: AsJson = False) -> None:
-    """Check the backend, orchestrators, agents, lanes and dead letters; say what to do."""
+    """Check the store, its space and settings, clocks, orchestrators, agents, lanes, letters."""
     from stagewright.entrypoints.cli.output import print_json
     from stagewright.entrypoints.diagnosis import FAILED, diagnose
 

@@ -19,6 +19,7 @@ from stagewright.domain.errors import (
     LimitExceeded,
     NotFound,
     StagewrightError,
+    StoreFull,
     ValidationFailed,
 )
 from stagewright.entrypoints.api.app import create_app
@@ -133,6 +134,17 @@ async def test_a_refusal_arrives_as_the_error_it_was(wire: Wire, error: Stagewri
     with pytest.raises(type(error)) as caught:
         await wire.queries.show(ID)
     assert vars(caught.value) == vars(error)
+
+
+async def test_a_full_store_is_a_problem_of_the_server_that_says_what_to_do(wire: Wire) -> None:
+    wire.control.refusal = StoreFull("Redis", "it has no room left", remedy="Raise `maxmemory`.")
+    answer = await wire.http.post("/api/v1/workflows", json={"definition": "release"})
+    assert answer.status_code == 503
+    problem = answer.json()
+    assert problem["detail"] == "Redis: it has no room left."
+    assert problem["remedy"] == "Raise `maxmemory`."
+    with pytest.raises(StoreFull, match="no room left"):
+        await wire.commands.start(StartRequest(definition="release"))
 
 
 async def test_a_request_of_the_wrong_shape_names_the_field(wire: Wire) -> None:
