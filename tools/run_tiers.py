@@ -93,7 +93,7 @@ TIERS = (
     Tier("coverage", 10, (python("tools/coverage_gate.py", "unit", "contracts"),)),
     Tier("acceptance", 130, (pytest("acceptance", *parallel("tests/acceptance")),)),
     # Kills wait for processes to come back most of the time, so two such tests share two cores.
-    Tier("faults", 110, (pytest("faults", *parallel("tests/faults")),)),
+    Tier("faults", 140, (pytest("faults", *parallel("tests/faults")),)),
 )
 LONG = (
     # The soak measures what a busy machine would spoil, so it has the machine for itself.

@@ -59,6 +59,22 @@ def test_no_answer_leaves_before_its_sync(always: Traced) -> None:
     assert always.evidence.early == []
 
 
+def test_where_tracing_is_forbidden_the_check_fails_and_says_what_to_allow(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It never passes, and is never skipped, without having looked."""
+    forbidden = tmp_path / "strace"
+    forbidden.write_text("#!/bin/sh\necho 'ptrace: Operation not permitted' >&2\nexit 1\n")
+    forbidden.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(AssertionError, match=r"Operation not permitted\s.*ptrace_scope"):
+        syscalls.tracer(tmp_path / "trace")
+    forbidden.unlink()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(AssertionError, match="not on the PATH"):
+        syscalls.tracer(tmp_path / "trace")
+
+
 async def test_the_trace_shows_answers_that_leave_early(tmp_path: Path) -> None:
     """The same look at a server that syncs once a second: it would see what is never there."""
     everysec = await traced(tmp_path, "everysec", COMMANDS // 10)

@@ -273,6 +273,21 @@ async def test_health_speaks_of_every_master(backend: Backend, cluster: RedisClu
     weak.ask("CONFIG", "SET", "appendfsync", "always")
 
 
+async def test_a_master_without_memory_is_named_among_the_others(
+    backend: Backend, cluster: RedisCluster
+) -> None:
+    full = cluster.masters()[1]
+    full.ask("CONFIG", "SET", "maxmemory", "1")
+    try:
+        health = await backend.store.health()
+    finally:
+        full.ask("CONFIG", "SET", "maxmemory", "0")
+    assert health.ok
+    assert f":{full.port}: Redis: it has no room left" in health.refusing
+    (concern,) = [one for one in health.concerns if one.check == "space"]
+    assert concern.found == health.refusing
+
+
 async def test_a_cluster_of_which_nobody_answers_cannot_be_opened(
     options: BackendOptions, clock: SystemClock
 ) -> None:

@@ -96,7 +96,7 @@ def _refusing(health: PortHealth, written: Any) -> PortHealth:
     if no_room(written):
         check, remedy = "space", MAKE_ROOM
     elif passes(written):
-        check, remedy = "writes", "Mend what it says."
+        check, remedy = "writes", "Mend what it says; of a replica, name the master in `url`."
     else:
         return health
     why = refused(written).message
