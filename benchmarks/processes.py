@@ -90,7 +90,10 @@ class Process:
             os.killpg(self.pid, signal.SIGKILL)
         self._child.wait()
         self._reader.join(GRACE_S)
-        self._log.close()
+        for pipe in (self._child.stdin, self._child.stdout, self._log):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
 
     def _next(self, give_up: float, late: str) -> str:
         while True:
