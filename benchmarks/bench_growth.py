@@ -1,6 +1,7 @@
 """`make bench-growth`: what a stage costs as workflows, logs, payloads, partitions grow.
 
-Leaves build/growth/growth.csv; with --write also the plot and the tables in docs/.
+Leaves build/growth/growth.csv, where sweeps that are not run again keep their points; with --write
+also the plot and the tables in docs/.
 """
 
 from __future__ import annotations
@@ -21,10 +22,14 @@ from benchmarks.growth import SWEEPS, Limits, Point, Sweep
 from benchmarks.install import ROOT
 from benchmarks.machine import description
 from benchmarks.rounds import CONTENDED_CORES
+from benchmarks.scale import costs
+from benchmarks.scale import table as scale_table
 from benchmarks.slopes import exponent
 from benchmarks.tables import figure, markdown, plain, replace_between
 
 BUILD = ROOT / "build" / "growth"
+TABLE = BUILD / "growth.csv"
+SCALE_PAGE = ROOT / "docs" / "explanation" / "scale.md"
 PAGE = ROOT / "docs" / "benchmarks.md"
 PLOT = ROOT / "docs" / "benchmarks" / "growth.svg"
 HEAD = ("what grows", "backend", "size", "stages/s", "CPU µs/stage", "p50 ms", "cold read ms")
@@ -98,11 +103,27 @@ def picture(points: Sequence[Point]) -> str:
     )
 
 
+def with_earlier(points: Sequence[Point]) -> list[Point]:
+    """Return the points with those of sweeps that were run before, in the sweeps' order."""
+    run = {point.sweep for point in points}
+    earlier = [point for point in read() if point.sweep not in run]
+    places = list(names())
+    return sorted([*earlier, *points], key=lambda point: places.index(point.sweep))
+
+
+def read() -> list[Point]:
+    """Return the points that earlier runs left in the build folder."""
+    if not TABLE.exists():
+        return []
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        return [Point.read(row) for row in csv.DictReader(file)]
+
+
 def keep(points: Sequence[Point]) -> None:
-    """Write the table of all points into the build folder."""
+    """Write the table of all points, and the plot, into the build folder."""
     BUILD.mkdir(parents=True, exist_ok=True)
     rows = [point.row() for point in points]
-    with (BUILD / "growth.csv").open("w", encoding="utf-8", newline="") as file:
+    with TABLE.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
@@ -120,6 +141,8 @@ def write(points: Sequence[Point]) -> None:
     table = markdown(HEAD, [cells(point) for point in points])
     replace_between(PAGE, "slopes", fitted)
     replace_between(PAGE, "growth", table)
+    if cost := costs(points):
+        replace_between(SCALE_PAGE, "scale", f"{when}\n\n{scale_table(cost)}")
 
 
 def parsed() -> argparse.Namespace:
@@ -151,7 +174,8 @@ def main() -> None:
     """Measure, print, keep."""
     arguments = parsed()
     signal.signal(signal.SIGTERM, end_kindly)
-    points = uvloop.run(measured(chosen(arguments.only), limits_of(arguments)))
+    new = uvloop.run(measured(chosen(arguments.only), limits_of(arguments)))
+    points = with_earlier(new)
     keep(points)
     print(plain(HEAD, [cells(point) for point in points]))
     print()

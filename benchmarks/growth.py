@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict, dataclass
 
 import anyio
@@ -58,6 +58,12 @@ class Point:
     backend: str
     x: int
     figures: Figures
+
+    @classmethod
+    def read(cls, row: Mapping[str, str]) -> Point:
+        """Return the point that `row` made a row of."""
+        figures = {name: float(row.get(name) or "nan") for name in Figures.__dataclass_fields__}
+        return cls(row["sweep"], row["backend"], int(row["x"]), Figures(**figures))
 
     def row(self) -> dict[str, object]:
         """Return it as one row of a table."""

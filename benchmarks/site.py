@@ -17,6 +17,7 @@ from stagewright.domain.builder import Workflow
 from stagewright.entrypoints.bench.job import AGENTS, STAGES, definition, parcel
 from stagewright.entrypoints.bench.measure import median, percentile
 from stagewright.entrypoints.bench.processes import companions, embedded
+from stagewright.entrypoints.bench.server import ServerClock, server_clock
 from stagewright.entrypoints.collector import relax_collector
 from stagewright.entrypoints.container import Container, opened
 from stagewright.entrypoints.settings import Settings
@@ -41,6 +42,8 @@ class Figures:
     p50_ms: float
     p99_ms: float
     foreign_cores: float
+    server_us_per_stage: float = math.nan
+    """The part of the processor time that the server had, where there is one."""
     cold_ms: float = math.nan
     """How long it took to read one workflow from the store, where that was measured."""
 
@@ -61,9 +64,10 @@ def backend_url(backend: str) -> Iterator[str]:
 class Site:
     """An open backend that is staffed: orchestrator and agents work."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, server: ServerClock | None = None) -> None:
         self.control = container.control()
         self.store = container.backend().store
+        self._server = server or ServerClock()
 
     async def register(self, workflow: Workflow) -> None:
         """Register a definition with the contracts of the job's agents."""
@@ -119,9 +123,11 @@ class Site:
         second.
         """
         times = max(1, LEAST_WORKFLOWS // workflows)
+        server_s = self._server.cpu_s()
         with watched([os.getpid()]) as batch:
             for _ in range(times):
                 await self.run_batch(workflows, make)
+        server_s = self._server.cpu_s() - server_s
         with watched([]) as single:
             latencies = [await self.run_one(make) for _ in range(idle)]
         stages = times * workflows * len(STAGES)
@@ -131,6 +137,7 @@ class Site:
             p50_ms=median(latencies),
             p99_ms=percentile(latencies, 99),
             foreign_cores=max(batch.foreign_cores, single.foreign_cores),
+            server_us_per_stage=server_s / stages * 1e6 if server_s else math.nan,
         )
 
     async def _ended(self, workflow_id: str) -> bool:
@@ -147,8 +154,8 @@ async def staffed_site(
 ) -> AsyncIterator[Site]:
     """Open a backend, register the job, start who works on it, warm up; end all on leaving."""
     settings = Settings(url=url, partitions=partitions)
-    async with opened(settings) as container:
-        site = Site(container)
+    async with opened(settings) as container, server_clock(settings) as server:
+        site = Site(container, server)
         await site.register_job()
         relax_collector()
         staff = (
