@@ -95,9 +95,14 @@ class Reconciler:
         if not commits:
             return 0
         verdicts = await self._backend.store.commit(commits, self._clock.now_ms())
-        done = sum(verdict is Verdict.COMMITTED for verdict in verdicts)
-        log.warning("reconciled", workflows=done, ids=[c.workflow_id for c in commits][:10])
-        return done
+        repaired = [
+            commit.workflow_id
+            for commit, verdict in zip(commits, verdicts, strict=True)
+            if verdict is Verdict.COMMITTED  # the others moved meanwhile: nothing was missing
+        ]
+        if repaired:
+            log.warning("reconciled", workflows=len(repaired), ids=repaired[:10])
+        return len(repaired)
 
     async def _repair(self, live: Live, present: set[str]) -> Commit | None:
         """Return the repair of one workflow, None when nothing is missing or it cannot be made."""

@@ -6,9 +6,12 @@ import hashlib
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from stagewright.application.live import Live
 from stagewright.application.reconciler import QUIET_MS, Reconciler
 from stagewright.domain.stage_result import BlobRef
+from stagewright.ports.commit import Commit
 from tests.unit.application.test_live import make_unreadable
 from tests.unit.application.world import World, dumps
 from tests.unit.domain.kernel import agent, approval, parallel, wait
@@ -119,6 +122,29 @@ async def test_a_workflow_that_moves_meanwhile_is_not_repaired(world: World) -> 
     assert commit is not None
     (verdict,) = await world.backend.store.commit([commit], world.clock.now_ms())
     assert verdict.value == "conflict"
+
+
+async def test_only_what_was_repaired_is_reported(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.register()
+    still, moving = await world.start(), await world.start()
+    for id_ in (still, moving):
+        await world.lose_record(id_)
+    reconciler = Reconciler(world.backend, world.lives, world.clock)
+    repair = reconciler._repair
+
+    async def meanwhile(live: Live, present: set[str]) -> Commit | None:
+        commit = await repair(live, present)
+        if live.state.workflow_id == moving:
+            await world.command(moving, "signal", name="s")
+        return commit
+
+    monkeypatch.setattr(reconciler, "_repair", meanwhile)
+    with capture_logs() as lines:
+        assert await reconciler.repair([still, moving]) == 1
+        assert await reconciler.repair([moving]) == 0
+    assert [line["ids"] for line in lines if line["event"] == "reconciled"] == [[still]]
 
 
 BIG = dumps({"n": 5})
