@@ -26,6 +26,7 @@ from benchmarks.scale import costs
 from benchmarks.scale import table as scale_table
 from benchmarks.slopes import exponent
 from benchmarks.tables import figure, markdown, plain, replace_between
+from stagewright.domain.errors import StagewrightError
 
 BUILD = ROOT / "build" / "growth"
 TABLE = BUILD / "growth.csv"
@@ -42,9 +43,12 @@ async def measured(sweeps: Sequence[Sweep], limits: Limits) -> list[Point]:
     """Run the sweeps one after the other; say each point as it comes."""
     points: list[Point] = []
     for sweep in sweeps:
-        async for point in sweep.points(limits):
-            print("  ".join(cells(point)), file=sys.stderr, flush=True)
-            points.append(point)
+        try:
+            async for point in sweep.points(limits):
+                print("  ".join(cells(point)), file=sys.stderr, flush=True)
+                points.append(point)
+        except (StagewrightError, OSError, ExceptionGroup) as error:  # the others still count
+            print(f"{sweep.name} ended early: {error}", file=sys.stderr, flush=True)
     return points
 
 

@@ -15,7 +15,7 @@ from benchmarks.machine import watched
 from benchmarks.site import Figures, Site, backend_url, batch_sizes, staffed_site
 from stagewright.domain.builder import Workflow, approval, stage
 from stagewright.entrypoints.bench.job import AGENTS, Parcel, parcel
-from stagewright.ports.control import CommandRequest, StartRequest
+from stagewright.ports.control import StartRequest
 from stagewright.ports.workflow_store import Query
 
 RING, RESTING = "ring", "resting"
@@ -113,8 +113,6 @@ async def log_length(limits: Limits) -> AsyncIterator[Point]:
                     if events <= limits.events:
                         figures = await _at_length(site, walker.workflow_id, events)
                         yield Point("log_length", backend, events, figures)
-                cancel = CommandRequest(kind="cancel")
-                await site.control.commands.command(walker.workflow_id, cancel)
 
 
 def ring() -> Workflow:

@@ -91,7 +91,7 @@ TIERS = (
         (pytest("contracts", *covered(), *parallel("tests/contracts", "tests/adapters")),),
     ),
     Tier("coverage", 10, (python("tools/coverage_gate.py", "unit", "contracts"),)),
-    Tier("acceptance", 130, (pytest("acceptance", *parallel("tests/acceptance")),)),
+    Tier("acceptance", 145, (pytest("acceptance", *parallel("tests/acceptance")),)),
     # Kills wait for processes to come back most of the time, so two such tests share two cores.
     Tier("faults", 140, (pytest("faults", *parallel("tests/faults")),)),
 )
