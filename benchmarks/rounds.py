@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from subprocess import SubprocessError
 from typing import Any, Self
 
 from benchmarks.install import BUILD, Place, place_of
@@ -80,7 +81,7 @@ def measure(peer: Peer, options: Options) -> Row:
         row = replace(row, version=place.version)
         with Running(peer, place, options) as running:
             return running.fill(row)
-    except (Missing, Failed, OSError, StagewrightError) as error:
+    except (Missing, Failed, OSError, ValueError, SubprocessError, StagewrightError) as error:
         return replace(row, reason=str(error))
 
 
