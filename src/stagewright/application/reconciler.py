@@ -86,11 +86,12 @@ class Reconciler:
         """Re-emit what these workflows should have in flight and do not; return how many."""
         if not workflow_ids:
             return 0
-        records = await self._backend.tasks.inspect(workflow_ids)
-        present = {record.task_id for found in records for record in found}
         for id_ in workflow_ids:
             self._lives.drop(id_)
         lives = await self._lives.get(workflow_ids)
+        # After the states: a step between the two makes the repair a conflict, not a needless one.
+        records = await self._backend.tasks.inspect(workflow_ids)
+        present = {record.task_id for found in records for record in found}
         commits = [c for live in lives.values() if (c := await self._repair(live, present))]
         if not commits:
             return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -145,6 +146,23 @@ async def test_only_what_was_repaired_is_reported(
         assert await reconciler.repair([still, moving]) == 1
         assert await reconciler.repair([moving]) == 0
     assert [line["ids"] for line in lines if line["event"] == "reconciled"] == [[still]]
+
+
+async def test_a_step_between_two_looks_is_not_taken_for_a_loss(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.register(agent("build"), agent("check"))
+    id_ = await world.start()
+    get = world.lives.get
+
+    async def after_a_step(ids: Sequence[str]) -> dict[str, Live]:
+        monkeypatch.setattr(world.lives, "get", get)
+        await world.does("build")
+        world.lives.drop(id_)
+        return await get(ids)
+
+    monkeypatch.setattr(world.lives, "get", after_a_step)
+    assert await Reconciler(world.backend, world.lives, world.clock).repair([id_]) == 0
 
 
 BIG = dumps({"n": 5})
