@@ -136,7 +136,8 @@ def keep(points: Sequence[Point]) -> None:
 
 def write(points: Sequence[Point]) -> None:
     """Put plot and tables where readers find them."""
-    when = f"Measured {time.strftime('%Y-%m-%d')} on {description()}."
+    day = time.strftime("%Y-%m-%d", time.localtime(TABLE.stat().st_mtime))
+    when = f"Measured {day} on {description()}."
     if any(point.figures.foreign_cores > CONTENDED_CORES for point in points):
         when += " Lines marked * were disturbed by other work on the machine."
     PLOT.parent.mkdir(parents=True, exist_ok=True)
@@ -156,6 +157,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--big", action="store_true", help="up to 100,000 live workflows")
     parser.add_argument("--small", action="store_true", help="a minute's worth, to see it work")
     parser.add_argument("--write", action="store_true", help="put plot and tables into docs/")
+    parser.add_argument("--report", action="store_true", help="measure nothing: use build/")
     return parser.parse_args()
 
 
@@ -178,9 +180,11 @@ def main() -> None:
     """Measure, print, keep."""
     arguments = parsed()
     signal.signal(signal.SIGTERM, end_kindly)
-    new = uvloop.run(measured(chosen(arguments.only), limits_of(arguments)))
-    points = with_earlier(new)
-    keep(points)
+    if arguments.report:
+        points = read()
+    else:
+        new = uvloop.run(measured(chosen(arguments.only), limits_of(arguments)))
+        keep(points := with_earlier(new))
     print(plain(HEAD, [cells(point) for point in points]))
     print()
     print(plain(SLOPES_HEAD, slopes(points)))

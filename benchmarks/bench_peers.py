@@ -102,7 +102,10 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--quiet-s", type=float, default=30.0, help="wait for a quiet machine")
     parser.add_argument("--limit-s", type=float, default=240.0, help="for one round")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.write and arguments.only:
+        parser.error("--write needs all peers: the page has one table, of one run")
+    return arguments
 
 
 def end_kindly(_: int, __: FrameType | None) -> None:
