@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeGuard
 
 import orjson
 
@@ -23,6 +23,8 @@ BLOB_KEY: Final = "$blob"
 MAX_ERRORS: Final = 100
 MAX_USAGE: Final = 32
 MAX_TEXT: Final = 256
+MAX_TOKEN: Final = 2**53 - 1
+"""Every language and every store can hold integers up to this exactly."""
 """Characters of an id, a source or an error's type."""
 
 Status = Literal["success", "failure"]
@@ -131,8 +133,8 @@ def read_stage_result(attributes: dict[str, Any]) -> StageResult:
     task, partition = _task(get("task"))
     _same_task(get, task, partition)
     token = get("leasetoken")
-    if type(token) is not int or token < 1:
-        raise refused("leasetoken", token, "an integer from 1")
+    if not is_token(token):
+        raise refused("leasetoken", token, f"an integer from 1 to {MAX_TOKEN}")
     envelope_id, source, time = _origin(get)
     causation, traceparent = _links(get)
     data = get("data")
@@ -155,6 +157,11 @@ def read_stage_result(attributes: dict[str, Any]) -> StageResult:
         envelope_id, source, time, task, token,
         status, outcome, value, blob, errors, usage, causation, traceparent,
     )  # fmt: skip
+
+
+def is_token(token: Any) -> TypeGuard[int]:
+    """Whether it may be a fencing token: no store needs to hold others, or to compare them."""
+    return type(token) is int and 0 < token <= MAX_TOKEN
 
 
 def _task(text: Any) -> tuple[TaskId, str]:

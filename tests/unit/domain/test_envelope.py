@@ -86,7 +86,7 @@ usages = st.dictionaries(texts, st.integers(0, 2**60) | st.floats(0, 1e9), max_s
 common = {
     "envelope_id": texts.filter(bool),
     "source": texts.filter(bool),
-    "token": st.integers(1, 2**63),
+    "token": st.integers(1, 2**53 - 1),
     "task": st.builds(
         TaskId,
         st.from_regex(r"\Ap[0-9]{2}-[0-9a-f]{32}\Z"),
@@ -176,7 +176,7 @@ WRONG = [
     ("task", "p07-a1/scaffold/\u0661/1"),
     ("attempt", ...), ("attempt", 3), ("attempt", "2"), ("attempt", 2.0), ("attempt", True),
     ("leasetoken", ...), ("leasetoken", 0), ("leasetoken", "77"), ("leasetoken", True),
-    ("leasetoken", 7.5), ("leasetoken", None),
+    ("leasetoken", 7.5), ("leasetoken", None), ("leasetoken", 2**53), ("leasetoken", 2**64 - 1),
     ("causationid", 5), ("causationid", "x" * 257),
     ("traceparent", "nonsense"), ("traceparent", 5), ("traceparent", TRACE.upper()),
     ("data", ...), ("data", []), ("data", None), ("data", "text"),
