@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -27,6 +28,8 @@ from stagewright.ports.system import IClock
 
 log = structlog.get_logger(__name__)
 
+AT_ONCE_BYTES = 64 * 1024
+"""So much is parsed before the event loop goes round."""
 CRASHED = "crashed its process three times"
 
 
@@ -107,7 +110,13 @@ class Consumer:
         if requeue:
             await self._backend.tasks.release(requeue, lost=True, now_ms=self._clock.now_ms())
         items += expired
-        for read in map(read_message, received.messages):
+        bytes_read = 0
+        for message in received.messages:
+            bytes_read += len(message.body)
+            if bytes_read > AT_ONCE_BYTES:  # others have their turn, however much has come
+                bytes_read = 0
+                await asyncio.sleep(0)
+            read = read_message(message)
             if isinstance(read, Refusal):
                 await self._processor.reject(read)
             else:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from stagewright.application.catalog import Compiled
 from stagewright.application.stepper import Stepper
-from stagewright.domain.bounded_json import parse
 from stagewright.domain.decide import timer_ids
 from stagewright.domain.effects import in_flight
 from stagewright.domain.envelope import (
     EnvelopeRejected,
     StageResult,
     encode_result,
-    parse_envelope,
+    parse_attributes,
+    read_envelope,
 )
 from stagewright.domain.errors import StagewrightError
 from stagewright.domain.ids import TaskId, partition_of
 from stagewright.domain.leases import LeaseFate, fate
 from stagewright.domain.messages import Result, TaskExpired, TimerFired
+from stagewright.domain.stage_result import is_token
 from stagewright.domain.workflow import Problem, WorkflowState
 from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.message_bus import DueTimer, InboxMessage
@@ -88,9 +89,13 @@ def read_message(message: InboxMessage) -> Work | Refusal:
             f"envelope of {message.oversize_bytes} bytes; at most {MAX_ENVELOPE_BYTES} are allowed",
         )
     try:
-        envelope = parse_envelope(message.body, MAX_ENVELOPE_BYTES)
+        attributes = parse_attributes(message.body, MAX_ENVELOPE_BYTES)
     except EnvelopeRejected as error:
-        return _salvaged(message, error) or Refusal(message, str(error))
+        return Refusal(message, str(error))
+    try:
+        envelope = read_envelope(attributes)
+    except EnvelopeRejected as error:
+        return _salvaged(message, attributes, error) or Refusal(message, str(error))
     if partition_of(envelope.workflow_id) != message.partition:
         return Refusal(message, f"{envelope.workflow_id} is of another partition")
     return work_of(envelope, message)
@@ -108,15 +113,16 @@ def work_of(result: StageResult, inbox: InboxMessage | None = None) -> Work:
     )
 
 
-def _salvaged(message: InboxMessage, error: EnvelopeRejected) -> Work | None:
+def _salvaged(
+    message: InboxMessage, attributes: Mapping[str, Any], error: EnvelopeRejected
+) -> Work | None:
     """A broken envelope that can still prove its task ends the attempt as a broken contract."""
     try:
-        fields = parse(message.body, max_bytes=MAX_ENVELOPE_BYTES)
-        task, token = TaskId.parse(fields["task"]), fields["leasetoken"]
+        task, token = TaskId.parse(attributes["task"]), attributes["leasetoken"]
         at_home = partition_of(task.workflow_id) == message.partition
     except (StagewrightError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    if not at_home or type(token) is not int:
+    if not at_home or not is_token(token):
         return None
     wrong = {"type": "contract_violation", "path": error.field, "message": error.reason}
     return Work(

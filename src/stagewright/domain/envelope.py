@@ -35,7 +35,9 @@ __all__ = [
     "StageResult",
     "blob_ref",
     "encode_result",
+    "parse_attributes",
     "parse_envelope",
+    "read_envelope",
     "rfc3339",
 ]
 
@@ -99,12 +101,22 @@ def parse_envelope(body: bytes, max_bytes: int = MAX_BODY_BYTES) -> Envelope:
 
     Nothing else is raised, whatever the bytes; the work is bounded by `max_bytes`.
     """
+    return read_envelope(parse_attributes(body, max_bytes))
+
+
+def parse_attributes(body: bytes, max_bytes: int = MAX_BODY_BYTES) -> dict[str, Any]:
+    """Return the attributes of an envelope, unchecked; EnvelopeRejected when there are none."""
     try:
         attributes = parse(body, max_bytes=max_bytes)
     except ValidationFailed as error:
         raise EnvelopeRejected(str(error), "body") from None
     if type(attributes) is not dict:
         raise refused("body", attributes, "a JSON object")
+    return attributes
+
+
+def read_envelope(attributes: dict[str, Any]) -> Envelope:
+    """Check the attributes of an envelope; EnvelopeRejected names the field that is wrong."""
     if attributes.get("specversion") != "1.0":
         raise refused("specversion", attributes.get("specversion"), "'1.0'")
     kind = attributes.get("type")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -63,6 +64,20 @@ async def test_everything_that_came_is_applied(world: World) -> None:
     await (await consumer(world)).consume()
     assert await active(world, ids) == {("check",)}
     assert await world.inbox() == []
+
+
+async def test_others_have_their_turn_while_big_messages_are_read(world: World) -> None:
+    await world.register()
+    id_ = await world.start()
+    for _ in range(10):
+        await world.publish(id_, b"[" + b"1," * 100_000)
+    made, turns = await consumer(world), 0
+    consuming = asyncio.ensure_future(made.consume())
+    while not consuming.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns >= 10
+    assert len(await world.letters()) == 10
 
 
 async def test_a_batch_is_bounded_and_the_next_goes_on_after_it(world: World) -> None:

@@ -109,6 +109,8 @@ def test_a_broken_envelope_that_names_task_and_token_is_a_broken_contract(
     [
         ("leasetoken", "7"),
         ("leasetoken", None),
+        ("leasetoken", 2**64 - 1),
+        ("leasetoken", -1),
         ("task", "nonsense"),
         ("task", 5),
         ("task", "elsewhere/build/1/1"),

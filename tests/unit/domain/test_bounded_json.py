@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,26 @@ def test_brackets_inside_of_text_are_no_depth() -> None:
 def test_depth_beside_text_is_still_seen() -> None:
     with pytest.raises(LimitExceeded):
         parse(b'["\\"[",' * 65)
+
+
+@pytest.mark.parametrize("depth", [64, 65])
+@pytest.mark.parametrize("around", ["%s", "[1,%s,{}]", "[[],[[]],%s]"])
+def test_depth_is_counted_exactly(depth: int, around: str) -> None:
+    inner = depth - around.count("%s") * (around != "%s")
+    body = (around % ("[" * inner + "]" * inner)).encode()
+    if depth == 64:
+        parse(body)
+        return
+    with pytest.raises(LimitExceeded, match="The nesting of the body is 65, the limit is 64"):
+        parse(body)
+
+
+@pytest.mark.parametrize("piece", [b"[[]],", b'{"a":1},', b'"\\u0041",', b'"a","",'])
+def test_the_densest_body_takes_no_long_time(piece: bytes) -> None:
+    body = b"[" + piece * (250_000 // len(piece)) + b"0]"
+    before_s = time.thread_time()
+    parse(body)
+    assert time.thread_time() - before_s < 0.3  # a scan bracket by bracket takes this and more
 
 
 @pytest.mark.parametrize("body", [b'{"a":1,"a":1}', b'[{"a":{"b":1,"b":2}}]'])
