@@ -71,12 +71,18 @@ class Run:
     violations: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     hits: list[str] = field(default_factory=list)
+    refused: int = 0
+    """Stale writes that were tried, and came to nothing."""
 
 
 class Scene:
     """The processes of one run. Each is started anew, with empty memory, when it was killed."""
 
     give_up_s = 600.0
+    definition = PIPELINE
+    outcome: Any = OUTCOME
+    """What the workflow must end with."""
+    processes: tuple[str, ...] = ("orchestrator", "runner", "client")
 
     def __init__(self, backend: Backend, clock: VirtualClock, faults: Faults) -> None:
         self.witness = Witness()
@@ -139,13 +145,17 @@ class Scene:
         """Start once and approve once, by asking again with the same key and command id."""
         catalog = Catalog(backend.registry, self.clock)
         commands = Commands(backend, catalog, self.clock, self.ids, self.randomness)
-        request = StartRequest(definition="sweep", input={"n": 1}, key="the-one")
+        request = StartRequest(definition=self.definition.name, input={"n": 1}, key="the-one")
         started = await self.insist(lambda: commands.start(request))
         self.workflow_id = started.workflow_id
+        await self.sign(commands)
+
+    async def sign(self, commands: Commands) -> None:
+        """Approve when that is asked for."""
         await self.asked()
         approve = CommandRequest(kind="approve", by="ann", command_id=APPROVAL)
         self.approving = True
-        await self.insist(lambda: commands.command(started.workflow_id, approve))
+        await self.insist(lambda: commands.command(self.workflow_id, approve))
         self.approved = True
 
     async def insist(self, call: Callable[[], Awaitable[T]]) -> T:
@@ -169,6 +179,10 @@ class Scene:
         assert isinstance(stored, Stored)
         return decode_state(stored.snapshot)
 
+    async def examined(self) -> list[str]:
+        """Say what else is wrong with how the workflow ended."""
+        return []
+
     async def end(self) -> bool:
         """Wait for the workflow's end; False when it does not come."""
         end_ms = self.clock.now_ms() + round(self.give_up_s * 1_000)
@@ -189,19 +203,20 @@ async def crashed_at(
     """Run the pipeline with harm done at each of these calls."""
     async with open_harness().opened() as harness:
         clock = harness.clock
-        await Catalog(harness.backend.registry, clock).register(PIPELINE, [])
+        await Catalog(harness.backend.registry, clock).register(kind.definition, [])
         scene = kind(harness.backend, clock, Faults(numbers, moment, harm))
         async with clock.auto(), alive(scene):
             ended = await scene.end()
         run = Run(scene.workflow_id, calls=scene.faults.calls, hits=scene.faults.hits)
+        run.refused = scene.witness.refused
         run.violations = await examine(scene) if ended else ["the workflow never ended"]
         return run
 
 
 @asynccontextmanager
 async def alive(scene: Scene) -> AsyncIterator[None]:
-    """Keep the three processes running."""
-    for name in ("orchestrator", "runner", "client"):
+    """Keep the processes running."""
+    for name in scene.processes:
         scene.begin(name)
     try:
         yield
@@ -225,10 +240,15 @@ async def examine(scene: Scene) -> list[str]:
     if not report.equal or report.missing:
         found.append(f"replay: {report.difference or report.missing}")
     output = None if state.ending is None else outputs.get(state.ending.output or "")
-    if state.status is not Status.COMPLETED or output is None or orjson.loads(output) != OUTCOME:
+    if (
+        state.status is not Status.COMPLETED
+        or output is None
+        or orjson.loads(output) != scene.outcome
+    ):
         found.append(f"{state.status} with {output!r}")
     found += [f"dead letter: {letter.reason}" for letter in await backend.dead_letters.list()]
-    return found + scene.witness.violations + await left_behind(scene)
+    found += scene.witness.violations + await scene.examined()
+    return found + await left_behind(scene)
 
 
 async def whole(scene: Scene, body: bytes) -> bytes:

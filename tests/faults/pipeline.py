@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import anyio
 import orjson
 from pydantic import BaseModel
 
 from stagewright import AgentContext, Retry, Workflow, agent, stage
 
+WORK_S = float(os.environ.get("WORK_S", "0"))
 STAGES = ("dig", "lay", "build", "paint", "open")
 
 
@@ -38,6 +40,7 @@ def _note(ctx: AgentContext, output: House) -> None:
 def _worker(name: str):  # noqa: ANN202 - the decorator knows
     @agent(name, version="1.0.0")
     async def work(task: House, ctx: AgentContext) -> House:
+        await anyio.sleep(WORK_S)
         output = House(number=task.number, done=[*task.done, name])
         _note(ctx, output)
         return output

@@ -9,6 +9,7 @@ from stagewright.application.catalog import Catalog
 from stagewright.application.context import AgentContext
 from stagewright.application.runner import AgentRunner
 from stagewright.application.runner_options import RunnerOptions
+from stagewright.application.runner_presence import Identity
 from stagewright.domain.ids import TaskId
 from stagewright.ports.backend import Backend
 from tests.faults.crashes import Scene
@@ -20,6 +21,9 @@ SLOW = ("prepare", "test")
 
 class ServedScene(Scene):
     """Contracts, heartbeats, presence, hints, notes and blobs are in play, and may be harmed."""
+
+    identity: Identity | None = None
+    """None: every runner has a name of its own."""
 
     async def work(self, backend: Backend) -> None:
         @agent("worker")
@@ -33,8 +37,8 @@ class ServedScene(Scene):
             return said["value"]
 
         parts = (self.clock, self.ids, self.randomness)
-        catalog = self.catalog(backend)
-        await AgentRunner(backend, {worker: 10}, *parts, options=OPTIONS, catalog=catalog).run()
+        told: Any = {"identity": self.identity, "catalog": self.catalog(backend)}
+        await AgentRunner(backend, {worker: 10}, *parts, options=OPTIONS, **told).run()
 
     def catalog(self, _: Backend) -> Catalog | None:
         """Results go through the inbox."""

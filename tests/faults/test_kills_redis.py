@@ -45,10 +45,14 @@ class Deployment:
     """Agents are named for how they hand in."""
 
     def __init__(
-        self, redis: RedisServer, folder: Path, urls: Mapping[str, str] | None = None
+        self,
+        redis: RedisServer,
+        folder: Path,
+        urls: Mapping[str, str] | None = None,
+        **environment: str,
     ) -> None:
         """`urls`: by process, where it finds the server."""
-        self.redis, self._folder = redis, folder
+        self.redis, self._folder, self._environment = redis, folder, environment
         (folder / "journal").mkdir()
         self.members = [
             self._member(name, (urls or {}).get(name, redis.url)) for name in self.NAMES
@@ -61,6 +65,7 @@ class Deployment:
             "STAGEWRIGHT_URL": url,
             "STAGEWRIGHT_LEASE_S": "2",
             "PYTHONPATH": str(PIPELINE.parents[2]),
+            **self._environment,
         }
         if kind == "orchestrator":
             return Member(name, ["serve"], env, self._folder)

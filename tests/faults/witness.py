@@ -19,6 +19,8 @@ class Witness:
 
     def __init__(self) -> None:
         self.violations: list[str] = []
+        self.refused = 0
+        """Proofs that were not current any more: stale writes that came to nothing."""
         self._newest: dict[str, int] = {}
         self._results: dict[str, tuple[str, int]] = {}
 
@@ -38,6 +40,14 @@ class Witness:
         for completion in completions:
             cause = f"result {parse_envelope(completion.result).envelope_id}"
             self._results[cause] = (completion.task_id, completion.token)
+
+    def verdicts(self, commits: Sequence[Commit], verdicts: Sequence[Verdict]) -> None:
+        """Note what was committed, and what was not."""
+        for commit, verdict in zip(commits, verdicts, strict=True):
+            if verdict is Verdict.COMMITTED:
+                self.steps(commit)
+            else:
+                self.refused += bool(commit.fences)
 
     def steps(self, commit: Commit) -> None:
         """Hold each result that was applied against the newest claim of its task."""
@@ -73,16 +83,20 @@ class _Tasks:
     ) -> Completed:
         self._witness.results(completions)
         done: Completed = await self._queue.complete(completions, claim, now_ms)
+        self._witness.refused += sum(not accepted for accepted in done.accepted)
         self._witness.claims(done.claimed)
         return done
 
     async def advance(self, commits: Sequence[Commit], claim: Claim, now_ms: int) -> Advanced:
         advanced: Advanced = await self._queue.advance(commits, claim, now_ms)
-        for commit, verdict in zip(commits, advanced.verdicts, strict=True):
-            if verdict is Verdict.COMMITTED:
-                self._witness.steps(commit)
+        self._witness.verdicts(commits, advanced.verdicts)
         self._witness.claims(advanced.claimed)
         return advanced
+
+    async def extend(self, *args: Any) -> Sequence[int | None]:
+        answers: Sequence[int | None] = await self._queue.extend(*args)
+        self._witness.refused += sum(answer is None for answer in answers)
+        return answers
 
 
 class _Store:
@@ -94,7 +108,5 @@ class _Store:
 
     async def commit(self, commits: Sequence[Commit], now_ms: int) -> Sequence[Verdict]:
         verdicts: Sequence[Verdict] = await self._store.commit(commits, now_ms)
-        for commit, verdict in zip(commits, verdicts, strict=True):
-            if verdict is Verdict.COMMITTED:
-                self._witness.steps(commit)
+        self._witness.verdicts(commits, verdicts)
         return verdicts
