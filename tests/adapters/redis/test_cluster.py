@@ -106,9 +106,12 @@ async def test_calls_follow_a_slot_that_has_moved(
 ) -> None:
     first = start(ONE)
     await backend.store.commit([first], clock.now_ms())
+    before = (await receive(backend, clock, 0)).marks[1]
     await move(cluster, slot)
     assert await backend.store.commit([then(first)], clock.now_ms()) == [Verdict.COMMITTED]
     assert len(await backend.store.log(ONE)) == 2
+    after = (await receive(backend, clock, 0)).marks[1]
+    assert (after.incarnation, after.commits) == (before.incarnation, before.commits + 1)
 
 
 async def test_a_read_that_waits_follows_a_slot_that_moves(

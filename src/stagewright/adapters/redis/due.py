@@ -10,7 +10,7 @@ from typing import Any
 from stagewright.adapters.redis.connection import Command
 from stagewright.adapters.redis.functions import Functions
 from stagewright.adapters.redis.keys import Keys, partition_count
-from stagewright.adapters.redis.marks import Marks
+from stagewright.adapters.redis.marks import Marks, Progress
 from stagewright.adapters.redis.records import unpack_record
 from stagewright.adapters.redis.shared import Shared
 from stagewright.ports.message_bus import DueTimer, PartitionMark
@@ -51,12 +51,24 @@ class DueWatcher:
         return due
 
     async def _take(self, number: int, asked: int, now_ms: int, reply: Any, due: Due) -> None:
-        incarnation, commits, earliest, timers, expired = reply
+        incarnation, history, begun, commits, earliest, timers, expired = reply
         name = incarnation.decode() or (await first_seen(self._functions, self._keys))[number]
-        self._marks.answer(number, asked, PartitionMark(name, commits))
+        now = Progress(PartitionMark(name, commits), history.decode(), begun)
+        known = self._marks.lost_by(number, asked, now)
+        if known is not None:
+            name = await self._renewed(number, known)
+            now = now._replace(mark=PartitionMark(name, commits))
+        self._marks.answer(number, asked, now)
         self.watch.looked(number, now_ms, _instant(earliest) if earliest else None)
         due.timers += _timers(timers)
         due.expired += _expired(expired)
+
+    async def _renewed(self, number: int, known: Progress) -> str:
+        """Begin another incarnation where the counter went back; return the one in force."""
+        mark, marks = known.mark, self._keys.partitions[number].marks
+        seen = (mark.incarnation, known.history, mark.commits, secrets.token_hex(8))
+        name: bytes = await self._functions.call("renew", [marks], seen)
+        return name.decode()
 
     def marks(self, partitions: Iterable[int]) -> dict[int, PartitionMark]:
         """Return the marks as of the last look at each partition."""

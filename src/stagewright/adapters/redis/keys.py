@@ -18,7 +18,7 @@ class PartitionKeys:
     number: int
     prefix: str
     marks: str
-    """Hash: incarnation, commits, token, place, fed, trimmed_at, gone."""
+    """Hash: incarnation, history, begun, commits, token, place, fed, trimmed_at, gone."""
     tasks: str
     """Hash: task id to record and body."""
     queue: str

@@ -16,6 +16,7 @@ from importlib.resources.abc import Traversable
 SHARED_ORDER = (
     "batch",
     "lists",
+    "history",
     "record",
     "queue",
     "staged",

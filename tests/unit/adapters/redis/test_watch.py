@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from stagewright.adapters.redis.marks import Marks
+import pytest
+
+from stagewright.adapters.redis.marks import Marks, Progress
 from stagewright.adapters.redis.watch import Watch
 from stagewright.ports.message_bus import PartitionMark
 
@@ -31,20 +33,39 @@ def test_what_is_far_away_does_not_keep_others_waiting() -> None:
     assert watch.next_look_ms([0]) == 2_000
 
 
-def mark(commits: int) -> PartitionMark:
-    return PartitionMark("i", commits)
+def progress(commits: int, history: str = "h", begun: int = 0) -> Progress:
+    return Progress(PartitionMark("i", commits), history, begun)
 
 
 def test_an_answer_that_was_overtaken_is_no_loss() -> None:
     marks = Marks()
     early, late = marks.ask(), marks.ask()
-    marks.answer(0, late, mark(9))
-    marks.answer(0, early, mark(8))
-    assert marks.of(0) == mark(9)
+    marks.answer(0, late, progress(9))
+    assert marks.lost_by(0, early, progress(8)) is None
+    marks.answer(0, early, progress(8))
+    assert marks.of(0) == progress(9).mark
 
 
 def test_a_counter_that_went_back_is_told() -> None:
     marks = Marks()
-    marks.answer(0, marks.ask(), mark(9))
-    marks.answer(0, marks.ask(), mark(8))
-    assert marks.of(0) == mark(8)
+    marks.answer(0, marks.ask(), progress(9))
+    asked = marks.ask()
+    assert marks.lost_by(0, asked, progress(8)) == progress(9)
+    marks.answer(0, asked, progress(8))
+    assert marks.of(0) == progress(8).mark
+
+
+@pytest.mark.parametrize(("begun", "lost"), [(9, False), (8, True)])
+def test_a_counter_that_went_back_and_has_overtaken_itself_since_is_told(
+    begun: int, lost: bool
+) -> None:
+    marks = Marks()
+    marks.answer(0, marks.ask(), progress(9, "before"))
+    assert (marks.lost_by(0, marks.ask(), progress(12, "after", begun)) is not None) is lost
+
+
+def test_another_incarnation_has_its_own_count() -> None:
+    marks = Marks()
+    marks.answer(0, marks.ask(), progress(9))
+    other = Progress(PartitionMark("j", 3), "h", 0)
+    assert marks.lost_by(0, marks.ask(), other) is None

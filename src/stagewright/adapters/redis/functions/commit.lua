@@ -294,6 +294,7 @@ end
 
 local function write_all(keys, args, plans, stored, records, accepted, now, claim)
   local marks, tasks, queue, leases, timers, index, feed = unpack(keys, 1, 7)
+  settle(marks)
   local state = redis.call('HMGET', marks, 'commits', 'place', 'trimmed_at', 'token')
   local batch = new_batch(keys, now, records, state[2])
   for _, number in ipairs(accepted) do

@@ -3,7 +3,8 @@
 --
 -- KEYS: marks tasks timers leases
 -- ARGV: now (ms), limit of each sort
--- Answer: incarnation ('' when there is none), commits, the earliest instant at which something
+-- Answer: incarnation ('' when there is none or when it is to be settled), history, commits there
+--   when it began on this server, commits, the earliest instant at which something
 --   falls due or did ('' for nothing), (timer, due).., (task, record without body, expiry)..
 
 local function earliest(timers, leases)
@@ -16,7 +17,9 @@ end
 local function due(keys, args)
   local marks, tasks, timers, leases = unpack(keys)
   local now, limit = args[1], args[2]
-  local mark = redis.call('HMGET', marks, 'incarnation', 'commits')
+  local mark = redis.call('HMGET', marks, 'incarnation', 'history', 'begun', 'commits')
+  local own = histories()
+  local settled = own == nil or own == mark[2]
   local fired =
     redis.call('ZRANGEBYSCORE', timers, '-inf', now, 'WITHSCORES', 'LIMIT', 0, limit)
   local scored =
@@ -29,5 +32,6 @@ local function due(keys, args)
       expired[#expired + 1] = scored[2 * number]
     end
   end
-  return {mark[1] or '', tonumber(mark[2] or 0), earliest(timers, leases), fired, expired}
+  return {settled and mark[1] or '', mark[2] or '', tonumber(mark[3] or 0), tonumber(mark[4] or 0),
+    earliest(timers, leases), fired, expired}
 end

@@ -1,4 +1,4 @@
--- Gives a partition that is seen for the first time its incarnation.
+-- Gives a partition that is seen for the first time its incarnation, and settles its history.
 --
 -- KEYS: marks
 -- ARGV: a new incarnation
@@ -6,5 +6,6 @@
 
 local function mark(keys, args)
   redis.call('HSETNX', keys[1], 'incarnation', args[1])
+  settle(keys[1])
   return redis.call('HGET', keys[1], 'incarnation')
 end

@@ -119,6 +119,7 @@ local function claim_tasks(keys, claim)
   each('ZREM', queue, members)
   if count > 0 then
     claim.records, claim.leased = {}, {}
+    settle(marks)
     local token = redis.call('HINCRBY', marks, 'token', count) - count
     for _, want in ipairs(claim) do
       want.answer = want.answer or {}
