@@ -58,6 +58,9 @@ class Consumer:
         self._marks = Marks()
         self._positions: dict[int, str] = {}
         self._drains: dict[int, Takeover] = {}
+        self._untold: dict[int, str] = {}
+        """Losses that were noticed and not yet reported."""
+        self._remembered: dict[int, str] = {}
 
     @property
     def partitions(self) -> frozenset[int]:
@@ -68,6 +71,9 @@ class Consumer:
         """Begin with a partition at its beginning: all that is there was never applied."""
         drain = Takeover(self._backend.kv, self._clock, partition)
         await drain.begin()
+        seen = await self._backend.kv.get(incarnation_key(partition), self._clock.now_ms())
+        if seen is not None:
+            self._marks.expect(partition, seen.decode())
         self._drains[partition] = drain
         self._positions[partition] = ""
 
@@ -166,12 +172,37 @@ class Consumer:
     async def _notice(self, received: Received) -> bool:
         """Report what partitions lost, read them anew, and trust nothing in memory after that."""
         losses = self._marks.losses(received.marks)
-        for partition, loss in losses.items():
-            log.error("loss_noticed", loss=loss)
-            now_ms = self._clock.now_ms()
-            await self._backend.kv.set(f"loss:{now_ms}:{partition}", loss.encode(), None, now_ms)
+        self._untold |= losses
+        for partition in losses.keys() & self._positions.keys():
             self._positions[partition] = ""  # what was consumed may be back, behind where we read
         if losses:
             self._lives.clear()
+        if self._untold:
+            await self._report()
             await self._lost()
+        await self._remember(received)
         return bool(losses)
+
+    async def _report(self) -> None:
+        """Keep what was lost for people to see; where each answer waited for replicas, log it."""
+        if (await self._backend.store.health()).durability == "replicated":
+            log.warning("takeover_noticed", partitions=list(self._untold.values()))
+            self._untold.clear()
+        for partition, loss in list(self._untold.items()):
+            now_ms = self._clock.now_ms()
+            await self._backend.kv.set(f"loss:{now_ms}:{partition}", loss.encode(), None, now_ms)
+            log.error("loss_noticed", loss=loss)
+            del self._untold[partition]
+
+    async def _remember(self, received: Received) -> None:
+        """Leave word to the next owners in which incarnation the partitions are."""
+        for partition, mark in received.marks.items():
+            if self._remembered.get(partition) != mark.incarnation:
+                name, now_ms = mark.incarnation.encode(), self._clock.now_ms()
+                await self._backend.kv.set(incarnation_key(partition), name, None, now_ms)
+                self._remembered[partition] = mark.incarnation
+
+
+def incarnation_key(partition: int) -> str:
+    """Return the key of the incarnation that a partition's owners have seen last."""
+    return f"incarnation:{partition}"

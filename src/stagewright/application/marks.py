@@ -13,6 +13,10 @@ class Marks:
     def __init__(self) -> None:
         self._seen: dict[int, PartitionMark] = {}
 
+    def expect(self, partition: int, incarnation: str) -> None:
+        """Note in which incarnation whoever had the partition before has seen it."""
+        self._seen.setdefault(partition, PartitionMark(incarnation, 0))
+
     def losses(self, marks: Mapping[int, PartitionMark]) -> dict[int, str]:
         """Remember marks; return a sentence for each partition that went back."""
         found = {}
@@ -20,8 +24,8 @@ class Marks:
             before = self._seen.get(partition)
             if before is not None and before.incarnation != mark.incarnation:
                 found[partition] = (
-                    f"partition {partition}: incarnation {mark.incarnation} "
-                    f"in place of {before.incarnation}"
+                    f"partition {partition}: incarnation {mark.incarnation} in place of "
+                    f"{before.incarnation} ({mark.commits} commits after {before.commits})"
                 )
             elif before is not None and mark.commits < before.commits:
                 found[partition] = (

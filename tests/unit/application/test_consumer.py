@@ -12,6 +12,7 @@ from stagewright.application.takeover import TRIES
 from stagewright.domain.errors import Unreachable
 from stagewright.domain.ids import partition_of
 from stagewright.domain.workflow import HeldWait
+from stagewright.ports.health import PortHealth
 from tests.unit.application.test_batch import Slow
 from tests.unit.application.world import World
 from tests.unit.domain.kernel import agent, wait
@@ -326,3 +327,54 @@ async def test_after_a_loss_the_inbox_is_read_from_its_beginning(world: World) -
     await made.consume()
     assert (await world.state(ids[0])).status == "completed"
     assert before
+
+
+def another_incarnation(world: World) -> None:
+    """Let every partition go on from a copy, as after a failover."""
+    state: Any = world.backend.store
+    state._state.incarnation = "another"
+
+
+async def test_a_new_owner_notices_what_happened_before_its_time(world: World) -> None:
+    await jobs(world, 4)
+    await (await consumer(world)).consume()
+    another_incarnation(world)
+    lost = Lost()
+    made = await consumer(world, lost=lost)
+    await made.consume()
+    await made.consume()
+    assert lost.times == 1
+    assert len((await world.queries.system()).losses) == 2
+
+
+async def test_where_every_answer_waited_for_replicas_a_takeover_is_no_loss(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def replicated() -> PortHealth:
+        return PortHealth(ok=True, durability="replicated")
+
+    lost = Lost()
+    made = await consumer(world, lost=lost)
+    await made.consume()
+    monkeypatch.setattr(world.backend.store, "health", replicated)
+    another_incarnation(world)
+    await made.consume()
+    assert lost.times == 1
+    assert (await world.queries.system()).losses == []
+
+
+async def test_a_loss_that_could_not_be_reported_is_reported_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise Unreachable("the store")
+
+    made = await consumer(world)
+    await made.consume()
+    another_incarnation(world)
+    with monkeypatch.context() as broken:
+        broken.setattr(world.backend.kv, "set", away)
+        with pytest.raises(Unreachable):
+            await made.consume()
+    await made.consume()
+    assert len((await world.queries.system()).losses) == 2

@@ -25,7 +25,15 @@ def test_a_counter_that_goes_back_is_a_loss_of_its_partition() -> None:
 def test_another_incarnation_is_a_loss() -> None:
     marks = Marks()
     marks.losses({0: mark(5)})
-    assert marks.losses({0: mark(9, "b")}) == {0: "partition 0: incarnation b in place of a"}
+    found = marks.losses({0: mark(9, "b")})
+    assert found == {0: "partition 0: incarnation b in place of a (9 commits after 5)"}
+
+
+def test_another_incarnation_than_the_owner_before_has_seen_is_a_loss() -> None:
+    marks = Marks()
+    marks.expect(0, "a")
+    marks.expect(1, "a")
+    assert list(marks.losses({0: mark(9, "a"), 1: mark(9, "b")})) == [1]
 
 
 def test_a_loss_is_told_once() -> None:
