@@ -10,10 +10,12 @@ from typing import Self
 
 import anyio
 
+from stagewright.domain.ids import partition_of
 from stagewright.entrypoints.settings import Settings
 from stagewright.testing.failover import Forwarder, RedisPair
 from tests.faults.crew import Crew
 
+RECOVERY_LIMIT_S = 90.0
 CUT_S = (0.2, 0.6)
 """Between the cut and the promotion."""
 
@@ -58,3 +60,28 @@ class Takeovers(Crew):
             for _ in range(takeovers):
                 await anyio.sleep(0.3 + self._chance.random() / 2)
                 await self.take_over()
+
+
+async def prove_nothing_is_lost(folder: Path, seed: int, *, workflows: int, takeovers: int) -> None:
+    """Answers wait for the replica: whatever was acknowledged is there, whole, and completes."""
+    async with Takeovers.running(folder, seed, "?replicas=1") as crew:
+        await crew.under_load(workflows, takeovers)
+        await crew.completed(workflows, RECOVERY_LIMIT_S)
+        assert crew.lost == set()
+        assert await crew.violations() == []
+        assert await crew.losses() == []
+    assert len(crew.submitter.acknowledged) == workflows
+
+
+async def prove_losses_are_noticed(
+    folder: Path, seed: int, *, workflows: int, takeovers: int
+) -> None:
+    """Answers do not wait: what went with a master is reported, and all the rest completes."""
+    async with Takeovers.running(folder, seed) as crew:
+        await crew.under_load(workflows, takeovers)
+        assert await crew.reported({partition_of(id_) for id_ in crew.lost}, 20)
+        await crew.submitter.submit(range(workflows), 0.0)  # their keys: what is there is not made
+        await crew.completed(workflows, RECOVERY_LIMIT_S)
+        assert await crew.violations() == []
+    assert crew.lost
+    assert "loss_noticed" in crew.said()

@@ -304,11 +304,11 @@ class RedisCluster:
             if node.pid is not None:
                 self._until(lambda n=node: self._content(n))  # type: ignore[misc]
 
-    def wait_served(self) -> None:
-        """Wait until those who run say that all slots are served."""
+    def wait_replaced(self, dead: RedisServer) -> None:
+        """Wait until all nodes that run have agreed on another master in place of a dead one."""
         for node in self.nodes:
             if node.pid is not None:
-                self._until(lambda n=node: b"cluster_state:ok" in n.ask("CLUSTER", "INFO"))  # type: ignore[misc]
+                self._until(lambda n=node: dead.port not in _serving(n))  # type: ignore[misc]
 
     def _content(self, node: RedisServer) -> bool:
         """Whether a node is content, and knows nobody but us."""
@@ -325,6 +325,17 @@ class RedisCluster:
     def id_of(self, node: RedisServer) -> str:
         """Return the name of a node in its cluster."""
         return str(node.ask("CLUSTER", "MYID").decode())
+
+    def followed(self, node: RedisServer) -> bool:
+        """Whether a replica has all that a node has at this moment."""
+        replication = node.info_of("replication")
+        end = int(replication["master_repl_offset"])
+        replica = dict(pair.split("=") for pair in replication.get("slave0", "=").split(","))
+        return replica.get("state") == "online" and int(replica["offset"]) >= end
+
+    def wait_followed(self, node: RedisServer) -> None:
+        """Wait until a replica has all that a node has now."""
+        self._until(lambda: self.followed(node))
 
     def masters(self) -> list[RedisServer]:
         """Return the nodes that run and take writes at this moment."""
@@ -354,7 +365,9 @@ class RedisCluster:
     def end_move(self, slot: int, target: RedisServer, *, keys_at_once: int = 10) -> None:
         """Move the keys of a slot that is marked, a few at a time, and give the slot away."""
         source, id_ = self.owner_of(slot), self.id_of(target)
-        while keys := source.ask("CLUSTER", "GETKEYSINSLOT", slot, keys_at_once):
+        while source is not target and (
+            keys := source.ask("CLUSTER", "GETKEYSINSLOT", slot, keys_at_once)
+        ):
             source.ask("MIGRATE", _HOST, target.port, "", 0, 5_000, "KEYS", *keys)
         for node in (target, source, *self.masters()):
             node.ask("CLUSTER", "SETSLOT", slot, "NODE", id_)
@@ -372,3 +385,10 @@ class RedisCluster:
                     return
             time.sleep(_POLL_S)
         raise Unreachable("Redis Cluster", f"its nodes do not come to agree ({seen})")
+
+
+def _serving(node: RedisServer) -> set[int]:
+    """Return the ports of the masters that a node knows; none while slots are not served."""
+    if b"cluster_state:ok" not in node.ask("CLUSTER", "INFO"):
+        raise RedisError("the cluster is down")
+    return {master[1] for _, _, master, *_ in node.ask("CLUSTER", "SLOTS")}

@@ -247,7 +247,7 @@ async def test_a_listener_goes_to_another_node_when_its_own_dies(
     async with backend.bus.subscribe(Topic.WAKE) as listener:
         node = next(node for node in cluster.nodes if node.port == heard_at[0])
         await asyncio.to_thread(node.kill)
-        await asyncio.to_thread(cluster.wait_served)
+        await asyncio.to_thread(cluster.wait_replaced, node)
         hint = await _heard(backend, clock, listener)
     assert hint == b"a@1.0"
     await asyncio.to_thread(node.start)
