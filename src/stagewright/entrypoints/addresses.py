@@ -8,7 +8,7 @@ from pathlib import Path
 from stagewright.domain.errors import ConfigurationError
 
 SQLITE, MEMORY = "sqlite", "memory"
-REDIS = frozenset({"redis", "rediss", "redis+cluster", "unix"})
+REDIS = frozenset({"redis", "rediss", "redis+cluster", "rediss+cluster", "unix"})
 DOOR = frozenset({"http", "https"})
 KNOWN = ("memory://", "sqlite:///PATH", "redis://HOST:PORT/N", "http://127.0.0.1:PORT")
 

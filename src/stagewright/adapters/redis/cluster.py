@@ -24,8 +24,9 @@ from stagewright.domain.errors import OutcomeUnknown, StagewrightError, StoreFai
 
 log = structlog.get_logger(__name__)
 
-PATIENCE_S = 10.0
-"""How long a call waits for slots that move and for masters that are replaced."""
+PATIENCE_S = 20.0
+"""How long a call waits for slots that move and for masters that are replaced: with its default
+settings a cluster takes 15 s to notice that one is gone, and a moment to elect another."""
 REDIRECTS = 3
 """So many are followed at once; after that a pause comes before each."""
 
@@ -38,6 +39,8 @@ Target = tuple[Place, bool]
 
 class Cluster:
     """All nodes of a cluster, found by way of some of them."""
+
+    promotes = True
 
     def __init__(self, seeds: Sequence[Address], public_url: str) -> None:
         self.public_url = public_url

@@ -41,8 +41,8 @@ class Health:
 
     async def check(self) -> PortHealth:
         """Return the durability class in force; not ok when a server does not answer."""
-        answers, wanted = await self._server.call_each(_CHECKED), self._server.replicas
-        return _together({name: _judged(replies, wanted) for name, replies in answers.items()})
+        answers = await self._server.call_each(_CHECKED)
+        return _together({name: self._judged(replies) for name, replies in answers.items()})
 
     async def examine(self) -> PortHealth:
         """Return what `check` does, with all that people should mend."""
@@ -52,11 +52,24 @@ class Health:
         answers = await self._server.call_each((*_CHECKED, *_EXAMINED))
         found = {}
         for name, replies in answers.items():
-            health = _judged(replies, self._server.replicas)
+            health = self._judged(replies)
             (time,) = times.get(name, [None])
             mend = (*health.concerns, *_concerns(replies), *_of_clock(now_ms, time))
             found[name] = replace(health, concerns=mend)
         return _together(found)
+
+    def _judged(self, replies: Sequence[Any]) -> PortHealth:
+        settings, persistence, replication, written, *_ = replies
+        if isinstance(persistence, StagewrightError):
+            return PortHealth(ok=False, durability="none", detail=str(persistence))
+        durability, detail = _durability(_pairs(settings), persistence)
+        health = PortHealth(ok=True, durability=durability, detail=detail)
+        if self._server.replicas:
+            health = _replicated(health, replication, self._server.replicas)
+        elif self._server.promotes and durability == "process" and _online(replication):
+            detail = f"{detail}; but a replica that takes over may lack the last moments"
+            health = replace(health, durability="window", detail=detail)
+        return _refusing(health, written)
 
 
 def _together(found: Mapping[str, PortHealth]) -> PortHealth:
@@ -78,15 +91,6 @@ def _together(found: Mapping[str, PortHealth]) -> PortHealth:
         refusing=next(refusing, ""),
         concerns=tuple(mend),
     )
-
-
-def _judged(replies: Sequence[Any], wanted: int) -> PortHealth:
-    settings, persistence, replication, written, *_ = replies
-    if isinstance(persistence, StagewrightError):
-        return PortHealth(ok=False, durability="none", detail=str(persistence))
-    durability, detail = _durability(_pairs(settings), persistence)
-    health = PortHealth(ok=True, durability=durability, detail=detail)
-    return _refusing(_replicated(health, replication, wanted), written)
 
 
 def _refusing(health: PortHealth, written: Any) -> PortHealth:
@@ -123,15 +127,19 @@ def _replicated(health: PortHealth, info: object, wanted: int) -> PortHealth:
 
     One that keeps nothing itself comes back empty, and then its replicas are emptied too.
     """
-    if not (health.ok and wanted):
+    if not health.ok:
         return health
-    online = info.count(b"state=online") if isinstance(info, bytes) else wanted
+    online = _online(info) if isinstance(info, bytes) else wanted
     detail = f"{online} of {wanted} replicas; {health.detail}"
     if health.durability == "none":
         return replace(health, detail=f"{detail}: a restart would empty the replicas as well")
     if online < wanted:
         detail = f"nothing can be acknowledged: {detail}"
     return PortHealth(ok=online >= wanted, durability="replicated", detail=detail)
+
+
+def _online(info: object) -> int:
+    return info.count(b"state=online") if isinstance(info, bytes) else 0
 
 
 def _durability(settings: Mapping[str, str], info: object) -> tuple[Durability, str]:

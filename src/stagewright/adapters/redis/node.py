@@ -12,7 +12,7 @@ from stagewright.adapters.redis.errors import SERVER, is_missing_function
 from stagewright.adapters.redis.keys import beside
 from stagewright.adapters.redis.library import library
 from stagewright.adapters.redis.slots import key_of
-from stagewright.domain.errors import OutcomeUnknown
+from stagewright.domain.errors import OutcomeUnknown, StagewrightError
 
 REPLICAS_S = 1.0
 """How long replicas may take; after that nobody knows what a failover would leave."""
@@ -45,11 +45,18 @@ class Node:
         replies = await self._send(commands, asking)
         missing = [place for place, reply in enumerate(replies) if is_missing_function(reply)]
         if missing:
-            await self.load()
-            again = await self._send([commands[place] for place in missing], asking)
+            again = await self._again([commands[place] for place in missing], asking)
             for place, reply in zip(missing, again, strict=True):
                 replies[place] = reply
         return replies
+
+    async def _again(self, commands: Sequence[Command], asking: bool) -> list[Any]:  # noqa: FBT001  # private
+        """Make calls that did nothing again; what keeps us from it concerns only them."""
+        try:
+            await self.load()
+            return await self._send(commands, asking)
+        except StagewrightError as error:
+            return [error] * len(commands)
 
     async def _send(self, commands: Sequence[Command], asking: bool) -> list[Any]:  # noqa: FBT001  # private
         settled = self.address.replicas and next(filter(_settles, commands), None)

@@ -31,6 +31,11 @@ class Server(Protocol):
         """How many replicas must have what is answered."""
         ...
 
+    @property
+    def promotes(self) -> bool:
+        """Whether a replica may take over by itself."""
+        ...
+
     async def call_all(self, commands: Sequence[Command]) -> list[Any]:
         """Run commands in one round trip and return their replies, errors among them.
 
@@ -77,6 +82,8 @@ class Server(Protocol):
 
 class Single:
     """One server, which serves everything."""
+
+    promotes = False
 
     def __init__(self, address: Address) -> None:
         self._address, self._node = address, Node(address)
