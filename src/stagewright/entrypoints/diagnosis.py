@@ -48,6 +48,11 @@ class Finding:
     remedy: str = ""
 
 
+_MORE_DURABLE = (
+    "On Redis, set `appendfsync always`; where replicas take over, add `?replicas=1` to the URL."
+)
+
+
 async def diagnose(client: Stagewright) -> list[Finding]:
     """Ask the system and its dead letters."""
     view = await client.system()
@@ -83,7 +88,7 @@ def _of_durability(view: SystemView) -> Finding:
     if view.durability == "none" and scheme_of(view.backend) in REDIS:
         promise = "none: without an append-only file, all workflows end with the server"
         return Finding("durability", FAILED, promise, _TURN_ON)
-    return Finding("durability", WARNING, promise, "On Redis, set `appendfsync always`.")
+    return Finding("durability", WARNING, promise, _MORE_DURABLE)
 
 
 def _of_owners(view: SystemView) -> Finding:

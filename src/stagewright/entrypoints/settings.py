@@ -42,10 +42,12 @@ class Settings(BaseSettings):
     url: str = Field(
         default="sqlite:///.stagewright/state.db",
         min_length=1,
-        description="Where workflows live: `sqlite:///PATH`, `redis://...`, `memory://`, or the "
-        "address of a running server (`http://127.0.0.1:PORT`). A relative path starts at the "
-        "folder of the file that names it, else at the working directory; the default stands "
-        "beside the nearest `stagewright.toml` or `pyproject.toml`.",
+        description="Where workflows live: `sqlite:///PATH`, `redis://...` (a server, or any node "
+        "of a cluster), `redis+cluster://HOST:PORT,HOST:PORT/`, `memory://`, or the address of a "
+        "running server (`http://127.0.0.1:PORT`). On Redis, `?replicas=1` lets each answer wait "
+        "for a replica. A relative path starts at the folder of the file that names it, else at "
+        "the working directory; the default stands beside the nearest `stagewright.toml` or "
+        "`pyproject.toml`.",
     )
     namespace: str = Field(
         default="sw",
