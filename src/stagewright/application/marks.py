@@ -25,7 +25,8 @@ class Marks:
             if before is not None and before.incarnation != mark.incarnation:
                 found[partition] = (
                     f"partition {partition}: incarnation {mark.incarnation} in place of "
-                    f"{before.incarnation} ({mark.commits} commits after {before.commits})"
+                    f"{before.incarnation}, whose last commits may be lost "
+                    f"({mark.commits} after {before.commits})"
                 )
             elif before is not None and mark.commits < before.commits:
                 found[partition] = (

@@ -64,7 +64,11 @@ class DueTimer:
 
 @dataclass(frozen=True, slots=True)
 class PartitionMark:
-    """How far a partition has come. A counter that goes back, or another incarnation, is a loss."""
+    """How far a partition has come. A counter that goes back, or another incarnation, is a loss.
+
+    A backend that finds that it goes on from a copy, or with less than it had, begins another
+    incarnation.
+    """
 
     incarnation: str
     commits: int

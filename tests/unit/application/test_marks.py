@@ -26,7 +26,9 @@ def test_another_incarnation_is_a_loss() -> None:
     marks = Marks()
     marks.losses({0: mark(5)})
     found = marks.losses({0: mark(9, "b")})
-    assert found == {0: "partition 0: incarnation b in place of a (9 commits after 5)"}
+    assert list(found) == [0]
+    assert found[0].startswith("partition 0: incarnation b in place of a, whose last commits")
+    assert found[0].endswith("(9 after 5)")
 
 
 def test_another_incarnation_than_the_owner_before_has_seen_is_a_loss() -> None:
