@@ -32,7 +32,7 @@ from stagewright.testing.faults import Crash, Faults, Harm, Moment
 from stagewright.testing.identifiers import SeededIdentifiers
 from stagewright.testing.randomness import SeededRandom
 from stagewright.testing.scripted import ScriptedRunner
-from tests.faults.witness import Witness
+from stagewright.testing.witness import Witness
 
 PIPELINE = Definition.model_validate(
     {

@@ -5,7 +5,9 @@ before the call reaches the backend or after it took effect, and every later cal
 ends the same way: nothing it still does on its way out reaches the backend. Whoever drives the run
 starts a new process with new ports and empty memory over the same backend. A failure is one call
 that says truthfully what may have become of it. A stall holds up all calls of a process while the
-others go on.
+others go on. A call may also come late, or reach the backend twice.
+
+`Faults` harms at the calls whose numbers it is given; a subclass decides otherwise by `fate`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any, Literal
 
 from stagewright.domain.errors import OutcomeUnknown, Unreachable
 from stagewright.ports.backend import Backend
+from stagewright.ports.system import IClock
 
 Moment = Literal["before", "after"]
 Harm = Literal["kill", "fail", "stall"]
@@ -28,7 +31,7 @@ class Crash(BaseException):
     """The process was killed. No `except Exception` may outlive it."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Process:
     """One life of one process."""
 
@@ -36,9 +39,27 @@ class Process:
     alive: bool = True
     awake: Event = field(default_factory=Event)
     """Set unless it is stalled."""
+    killed: Callable[[], None] | None = None
+    """Told when it is killed."""
 
     def __post_init__(self) -> None:
         self.awake.set()
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of one call."""
+
+    harm: Harm | None = None
+    moment: Moment = "before"
+    late_s: float = 0.0
+    """How long the call is on its way to the backend."""
+    answer_late_s: float = 0.0
+    twice: bool = False
+    """It reaches the backend twice; the first answer is heard."""
+
+
+UNHARMED = Fate()
 
 
 @dataclass
@@ -53,52 +74,73 @@ class Faults:
     makes no call, and hears no answer, until `stalled` returns."""
     stalled: Callable[[str], Awaitable[None]] | None = None
     """Told the name of a process that stalls; required for stalls."""
+    clock: IClock | None = None
+    """Required for calls that come late."""
     calls: list[str] = field(default_factory=list)
     """What was called so far: `process port.method`."""
     hits: list[str] = field(default_factory=list)
     """The calls that harmed their processes."""
 
-    def ports(self, backend: Backend, name: str) -> Backend:
+    def ports(self, backend: Backend, name: str | Process) -> Backend:
         """Return the backend as one new process sees it."""
-        process = Process(name)
+        process = Process(name) if isinstance(name, str) else name
         wrapped: dict[str, Any] = {
             port: _Port(self, process, port, getattr(backend, port)) for port in PORTS
         }
         return replace(backend, **wrapped)
 
+    def fate(self, process: Process, label: str) -> Fate:  # noqa: ARG002 - a subclass asks
+        """Decide on the call that was just counted."""
+        return Fate(self.harm, self.moment) if len(self.calls) in self.at else UNHARMED
+
     async def call(self, process: Process, label: str, method: Callable[[], Awaitable[Any]]) -> Any:
         """Make a call, or come to harm before or after it."""
-        chosen = await self.enter(process, label)
+        fate = await self.enter(process, label)
         result = await method()
-        await self.leave(process, label, chosen=chosen)
+        if fate.twice:
+            await method()
+        await self.leave(process, label, fate)
         return result
 
-    async def enter(self, process: Process, label: str) -> bool:
-        """Number a call that is about to be made; whether it is a chosen one."""
-        await process.awake.wait()
+    async def enter(self, process: Process, label: str) -> Fate:
+        """Number a call that is about to be made, and return what becomes of it."""
+        if not process.awake.is_set():
+            await process.awake.wait()
         self._check(process)
         self.calls.append(f"{process.name} {label}")
-        chosen = len(self.calls) in self.at
-        if chosen:
+        fate = self.fate(process, label)
+        if fate.harm is not None:
             self.hits.append(self.calls[-1])
-        if chosen and self.moment == "before":
-            await self._harm(process, Unreachable(label, "the call was not made"))
-        return chosen and self.moment == "after"
+        if fate.late_s:
+            await self._travel(process, fate.late_s)
+        if fate.harm is not None and fate.moment == "before":
+            await self._harm(process, fate.harm, Unreachable(label, "the call was not made"))
+        return fate
 
-    async def leave(self, process: Process, label: str, *, chosen: bool) -> None:
+    async def leave(self, process: Process, label: str, fate: Fate) -> None:
         """Let the answer to a call through, unless its process came or comes to harm."""
-        if chosen:
-            await self._harm(process, OutcomeUnknown(label, "the answer was lost"))
-        await process.awake.wait()
+        if fate.answer_late_s:
+            await self._travel(process, fate.answer_late_s)
+        if fate.harm is not None and fate.moment == "after":
+            await self._harm(process, fate.harm, OutcomeUnknown(label, "the answer was lost"))
+        if not process.awake.is_set():
+            await process.awake.wait()
         self._check(process)
 
-    async def _harm(self, process: Process, error: Unreachable) -> None:
-        if self.harm == "fail":
+    async def _travel(self, process: Process, late_s: float) -> None:
+        assert self.clock is not None  # documented
+        await self.clock.sleep(late_s)
+        self._check(process)
+
+    async def _harm(self, process: Process, harm: Harm, error: Unreachable) -> None:
+        if harm == "fail":
             raise error
-        if self.harm == "stall":
+        if harm == "stall":
             await self._stall(process)
             return
         process.alive = False
+        if process.killed is not None:
+            process.killed()
         raise Crash(process.name)
 
     async def _stall(self, process: Process) -> None:
@@ -129,9 +171,11 @@ class _Port:
 
         @asynccontextmanager
         async def subscribe(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-            chosen = await self._faults.enter(self._process, label)
+            fate = await self._faults.enter(self._process, label)
             async with real(*args, **kwargs) as messages:
-                await self._faults.leave(self._process, label, chosen=chosen)
+                await self._faults.leave(self._process, label, fate)
                 yield messages
 
-        return subscribe if method == "subscribe" else call
+        made = subscribe if method == "subscribe" else call
+        self.__dict__[method] = made  # asked for once
+        return made

@@ -26,7 +26,8 @@ class Waiters:
     """Readers of one thing (a partition, the feed)."""
 
     def __init__(self) -> None:
-        self._waiting: set[Waiter] = set()
+        self._waiting: dict[Waiter, None] = {}
+        """In the order they came, so that a run is the same from one time to the next."""
 
     def wake(self, at_ms: int | None = None) -> None:
         """Wake all, or those who would sleep beyond an instant at which something falls due."""
@@ -36,11 +37,11 @@ class Waiters:
 
     def add(self, waiter: Waiter) -> None:
         """Let a reader be woken."""
-        self._waiting.add(waiter)
+        self._waiting[waiter] = None
 
     def remove(self, waiter: Waiter) -> None:
         """Wake it no more."""
-        self._waiting.discard(waiter)
+        self._waiting.pop(waiter, None)
 
 
 async def wait(clock: IClock, groups: Iterable[Waiters], until_ms: int, delay_s: float) -> None:
@@ -88,7 +89,8 @@ class Listeners:
     """All subscriptions to ephemeral topics."""
 
     def __init__(self) -> None:
-        self._by_topic: dict[Topic, set[Listener]] = {topic: set() for topic in EPHEMERAL}
+        self._by_topic: dict[Topic, dict[Listener, None]] = {topic: {} for topic in EPHEMERAL}
+        """In the order they came."""
 
     def tell(self, topic: Topic, message: Message) -> None:
         """Pass a message to all who listen now."""
@@ -97,8 +99,8 @@ class Listeners:
 
     def join(self, listener: Listener) -> None:
         """Tell it from now on."""
-        self._by_topic[listener.topic].add(listener)
+        self._by_topic[listener.topic][listener] = None
 
     def leave(self, listener: Listener) -> None:
         """Tell it no more."""
-        self._by_topic[listener.topic].discard(listener)
+        self._by_topic[listener.topic].pop(listener, None)

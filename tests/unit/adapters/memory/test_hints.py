@@ -14,7 +14,7 @@ async def test_a_waiter_leaves_nothing_behind() -> None:
     readers.wake()
     await waiting
     await settle()
-    assert (readers._waiting, clock.sleepers) == (set(), 0)
+    assert (readers._waiting, clock.sleepers) == ({}, 0)
 
 
 async def test_what_falls_due_later_than_a_waiter_sleeps_does_not_wake_it() -> None:

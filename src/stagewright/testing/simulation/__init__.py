@@ -1,0 +1,1 @@
+"""Deterministic simulation: everything real but the store, the time and the luck."""
