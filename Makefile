@@ -2,12 +2,15 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help setup demo demo-stop test torture lint bench bench-peers bench-growth bench-memory pins
+.PHONY: help setup demo demo-stop test lint simulate torture mutants \
+	bench bench-peers bench-growth bench-memory pins
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKFLOWS ?= 2000
+SEEDS ?= 10000
+START ?= 0
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +36,9 @@ torture: $(READY) ## Run what takes long: kills, lossy lines, crash sweeps, fuzz
 
 lint: $(READY) ## Run the checks that need no test: style, types, layers
 	@$(BIN)/python tools/run_tiers.py lint
+
+simulate: $(READY) ## Run whole systems from seeds, with faults everywhere (SEEDS=... START=...)
+	@$(BIN)/python -m stagewright.testing.simulate --seeds $(SEEDS) --start $(START) --facts
 
 bench: $(READY) ## Measure stages per second on SQLite and Redis (WORKFLOWS=...)
 	@tools/need.sh redis-server redis-server --version

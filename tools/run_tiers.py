@@ -91,6 +91,14 @@ TIERS = (
         (pytest("contracts", *covered(), *parallel("tests/contracts", "tests/adapters")),),
     ),
     Tier("coverage", 10, (python("tools/coverage_gate.py", "unit", "contracts"),)),
+    Tier(
+        "simulation",
+        120,
+        (
+            pytest("simulation", *parallel("tests/simulation")),
+            python("-m", "stagewright.testing.simulate", "--seeds", "1000"),
+        ),
+    ),
     Tier("acceptance", 145, (pytest("acceptance", *parallel("tests/acceptance")),)),
     # Kills wait for processes to come back most of the time, so two such tests share two cores.
     Tier("faults", 140, (pytest("faults", *parallel("tests/faults")),)),

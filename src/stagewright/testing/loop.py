@@ -61,6 +61,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._thread_ended)
         return future
 
+    async def shutdown_default_executor(self) -> None:
+        """Wait for the threads, which end in real time."""
+        self.threads += 1
+        try:
+            await super().shutdown_default_executor()
+        finally:
+            self.threads -= 1
+
     def _thread_ended(self, _: asyncio.Future[Any]) -> None:
         self.threads -= 1
 

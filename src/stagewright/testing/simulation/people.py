@@ -34,6 +34,8 @@ class Order:
     """The answer, an error when it was refused; None while there is none."""
     doubtful: bool = False
     """It was said before without an answer: nobody knows whether it took effect."""
+    answered_before: bool = False
+    """Its words had been answered when it was said first."""
 
 
 @dataclass
@@ -124,6 +126,8 @@ class Client:
             order.said = Conflict("its workflow was never started")
             return
         doubtful, order.doubtful = order.doubtful, True
+        if not doubtful and order.repeats is not None:
+            order.answered_before = isinstance(order.repeats.said, Started | CommandReply)
         self._records.fact("a command was said again", doubtful)
         try:
             order.said = await self._answer(order, commands)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from stagewright.application.explain import Scene, explain
+from stagewright.domain import definition as d
 from stagewright.domain import events as ev
 from stagewright.domain.decide import quarantined
 from stagewright.domain.effects import in_flight
@@ -45,6 +46,8 @@ class Model:
     step_ids: set[str] = field(default_factory=set)
     causes: set[str] = field(default_factory=set)
     ended: set[tuple[str, int]] = field(default_factory=set)
+    won: dict[str, set[str]] = field(default_factory=dict)
+    """By group: the branches of its newest visit that succeeded."""
     answered: dict[str, bool] = field(default_factory=dict)
     """Command id to yes or no."""
     moved_at_ms: int = 0
@@ -132,6 +135,8 @@ class Promises(Witness):
         model.step_ids.add(step.id)
         model.causes.add(step.cause)
         if step.answer is not None:
+            if step.answer.command_id in model.answered:
+                self.broken(f"{id_}: command {step.answer.command_id} was applied twice")
             model.answered[step.answer.command_id] = step.answer.ok
         for event in step.events:
             self._event(model, commit, event)
@@ -141,10 +146,12 @@ class Promises(Witness):
 
     def _event(self, model: Model, commit: Commit, event: ev.Event) -> None:
         self._records.fact(event.type)
+        if isinstance(event, ev.WorkflowCreated):
+            model.plan = self._plan(event.definition)
+            self._records.fact("a successor went on", bool(event.continues))
+        self._grouped(model, event)
         for error in getattr(event, "errors", ()):
             self._records.fact(f"error {error.get('type')}")
-        if isinstance(event, ev.WorkflowCreated) and event.continues:
-            self._records.fact("a successor went on")
         if not isinstance(event, ev.StageComplete):
             return
         self._records.fact(f"ended as {event.outcome}")
@@ -155,6 +162,17 @@ class Promises(Witness):
         body = commit.outputs.get(event.output or "")
         if event.attempt and body is not None and not self._was_given(commit, event, body):
             self.broken(f"{commit.workflow_id}: no agent gave the output of {event.stage}")
+
+    def _grouped(self, model: Model, event: ev.Event) -> None:
+        """A group that is `ok` has as many branches that succeeded as its join asks for."""
+        if isinstance(event, ev.GroupStarted):
+            model.won[event.stage] = set()
+        elif isinstance(event, ev.BranchEnded) and event.end.outcome == d.OK:
+            model.won[event.stage].add(event.branch)
+        elif isinstance(event, ev.StageComplete) and event.outcome == d.OK and model.plan:
+            stage = model.plan.stages[event.stage].stage
+            if isinstance(stage, d.ParallelStage) and len(model.won[event.stage]) < stage.needed:
+                self.broken(f"{event.stage} was joined with {model.won[event.stage]} alone")
 
     def _was_given(self, commit: Commit, event: ev.StageComplete, body: bytes) -> bool:
         blob = blob_ref(orjson.loads(body))
@@ -180,7 +198,8 @@ class Promises(Witness):
         if state.status.terminal:
             return
         if model.plan is None:
-            model.plan = self._plan(state.definition)
+            self.broken(f"{commit.workflow_id} was never created")
+            return
         records, owner = self._look(commit.workflow_id)
         reasons = explain(state, Scene(model.plan, records, (), owner))
         if not reasons or not all(one.reason and one.owner for one in reasons):

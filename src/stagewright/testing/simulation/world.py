@@ -24,8 +24,8 @@ from stagewright.testing.clock import VirtualClock
 from stagewright.testing.faults import Process
 from stagewright.testing.identifiers import SeededIdentifiers
 from stagewright.testing.randomness import SeededRandom
-from stagewright.testing.simulation.cast import CONTRACTS, Cast
-from stagewright.testing.simulation.catalogs import PoisonedCatalog, SharedCatalog
+from stagewright.testing.simulation.cast import Cast
+from stagewright.testing.simulation.catalogs import PoisonedCatalog, SharedCatalog, compile_for_all
 from stagewright.testing.simulation.definitions import definition
 from stagewright.testing.simulation.people import Client, Orders
 from stagewright.testing.simulation.processes import Life, ProcessClock, Supervisor
@@ -36,7 +36,7 @@ from stagewright.testing.simulation.weather import Leaky, Storm, Weather
 T = TypeVar("T")
 
 DEFINITIONS = 400
-"""Definitions are drawn from so many; those of one process of the harness are compiled once."""
+"""Definitions are drawn from so many, and more at night: each is compiled once in a process."""
 START_MS = 1_750_000_000_000
 ORCHESTRATING = OrchestratorOptions(
     wait_s=4.0, ownership_ttl_s=9.0, reconcile_s=15.0, retain_every_s=20.0, batch=16
@@ -97,7 +97,8 @@ class World:
         self.storm = Storm(weather, self._own_chance("storm"), clock, self.records)
         self.promises = Promises(self.records, self._look, self._plan, clock.now_ms)
         self.cast = Cast(seed, clock, self.promises.note, self.records.fact, weather.poison)
-        drawn = [definition(self.chance.randrange(DEFINITIONS)) for _ in range(2)]
+        most = DEFINITIONS + seed // 10
+        drawn = [definition(self.chance.randrange(most)) for _ in range(2)]
         self.definitions = {one.name: one for one in drawn}
         self.orders = Orders.drawn(
             self.chance, list(self.definitions), self.ids, self.population.storm_s
@@ -192,6 +193,4 @@ class World:
     async def register(self) -> None:
         """Put the definitions into the registry, before anything happens."""
         catalog = Catalog(self.backend.registry, self.clock)
-        for one in self.definitions.values():
-            entry = await catalog.register(one, list(CONTRACTS.values()))
-            self.plans[entry.hash] = (await catalog.compiled(entry.hash)).plan
+        self.plans = await compile_for_all(catalog, self.definitions.values())

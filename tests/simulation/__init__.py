@@ -1,0 +1,1 @@
+"""Whole systems from a seed."""

@@ -1,0 +1,16 @@
+"""The simulation finds what is wrong: every planted bug, within a few seeds."""
+
+from __future__ import annotations
+
+import pytest
+
+from stagewright.testing.simulation.run import simulate
+from tests.simulation.planted import PLANTS, Plant
+
+SEEDS = 60
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
+def test_a_planted_bug_is_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    assert any(simulate(seed).violations for seed in range(SEEDS))
