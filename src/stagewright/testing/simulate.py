@@ -54,6 +54,8 @@ def run_seeds(seeds: range, workers: int = 1, *, progress: bool = False) -> Summ
     began, told = time.monotonic(), time.monotonic()
     for report in _reports(seeds, workers):
         summary.add(report)
+        if progress and report.violations:
+            _say(f"seed {report.seed}: {report.violations[0]}")
         if progress and time.monotonic() - told > 30:
             told = time.monotonic()
             _say(f"{summary.seeds} seeds in {told - began:.0f} s, {len(summary.failed)} failed")

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from stagewright.application.commands import Commands
-from stagewright.domain.errors import Conflict, StagewrightError, Unreachable
+from stagewright.domain.errors import Conflict, NotFound, StagewrightError, Unreachable
 from stagewright.ports.control import CommandReply, CommandRequest, Started, StartRequest
 from stagewright.ports.system import IClock, IIdentifiers
+from stagewright.testing.simulation.promises import Promises
 from stagewright.testing.simulation.records import Records
 
 KINDS = (
@@ -34,8 +35,6 @@ class Order:
     """The answer, an error when it was refused; None while there is none."""
     doubtful: bool = False
     """It was said before without an answer: nobody knows whether it took effect."""
-    answered_before: bool = False
-    """Its words had been answered when it was said first."""
 
 
 @dataclass
@@ -111,8 +110,16 @@ def _command(chance: random.Random, starts: int, ids: IIdentifiers, storm_s: flo
 class Client:
     """One process through which people speak; in its next life it goes on where it was."""
 
-    def __init__(self, name: str, orders: Orders, mine: Sequence[Order], records: Records) -> None:
+    def __init__(
+        self,
+        name: str,
+        orders: Orders,
+        mine: Sequence[Order],
+        records: Records,
+        promises: Promises,
+    ) -> None:
         self.name, self._orders, self._mine, self._records = name, orders, mine, records
+        self._took_effect, self._broken = promises.took_effect, promises.broken
 
     async def work(self, commands: Commands, clock: IClock, began_s: float) -> None:
         """Say everything that is to be said, each until it is answered."""
@@ -126,8 +133,7 @@ class Client:
             order.said = Conflict("its workflow was never started")
             return
         doubtful, order.doubtful = order.doubtful, True
-        if not doubtful and order.repeats is not None:
-            order.answered_before = isinstance(order.repeats.said, Started | CommandReply)
+        done = self._took_effect(getattr(order.request, "command_id", None) or "")
         self._records.fact("a command was said again", doubtful)
         try:
             order.said = await self._answer(order, commands)
@@ -136,15 +142,17 @@ class Client:
             await clock.sleep(0.5)
         except Conflict as error:
             if "kept moving" not in str(error):
-                self._refused(order, error, doubtful=doubtful)
+                self._refused(order, error, done=done)
         except StagewrightError as error:
-            self._refused(order, error, doubtful=doubtful)
+            self._refused(order, error, done=done)
 
-    def _refused(self, order: Order, error: StagewrightError, *, doubtful: bool) -> None:
+    def _refused(self, order: Order, error: StagewrightError, *, done: bool) -> None:
+        """A refusal is an answer too, unless the same words took effect before."""
+        if done and not isinstance(error, NotFound):
+            self._broken(f"{order.request} had taken effect, and was then refused: {error}")
         self._records.fact(f"refused: {type(error).__name__}")
         self._records.tell(self.name, f"was refused: {error}")
         order.said = error
-        order.doubtful = doubtful
 
     def _target(self, order: Order) -> str | None:
         return self._orders.workflow_id(order.target)

@@ -79,6 +79,10 @@ class Promises(Witness):
         self.violations.append(sentence)
         self._records.tell("PROMISES", f"broken: {sentence}")
 
+    def took_effect(self, command_id: str) -> bool:
+        """Whether a command was accepted in some log."""
+        return any(model.answered.get(command_id) for model in self.models.values())
+
     def losing(self, workflow_id: str, task_ids: Iterable[str]) -> None:
         """Hear which tasks the store is about to lose."""
         self.models.setdefault(workflow_id, Model()).lost.update(task_ids)

@@ -16,7 +16,7 @@ from stagewright.adapters.memory import open_backend
 from stagewright.application.catalog import Catalog
 from stagewright.application.commands import Commands
 from stagewright.application.replay import replay_report
-from stagewright.domain.errors import NotFound, StagewrightError
+from stagewright.domain.errors import StagewrightError
 from stagewright.domain.workflow import (
     ApprovalWait,
     Awaiting,
@@ -276,28 +276,14 @@ def _kept(world: World, order: Order) -> None:
     said, models = order.said, world.promises.models
     if isinstance(said, Started | CommandReply) and said.workflow_id not in models:
         world.promises.broken(f"{said.workflow_id} was acknowledged and is lost")
-    if isinstance(said, CommandReply) and isinstance(order.request, CommandRequest):
-        told = any(one.answered.get(order.request.command_id or "") for one in models.values())
-        if not told:
-            world.promises.broken(f"{order.request.kind} was acknowledged and is in no log")
-    _not_taken_back(world, order)
+    request, kept = order.request, world.promises.took_effect
+    if isinstance(said, CommandReply) and not kept(getattr(request, "command_id", None) or ""):
+        world.promises.broken(f"{request} was acknowledged and is in no log")
     first = None if order.repeats is None else order.repeats.said
     if isinstance(first, Started | CommandReply) and isinstance(said, Started | CommandReply):
         world.records.fact("the same was said twice")
         if first.workflow_id != said.workflow_id:
             world.promises.broken(f"the same words meant {first} and then {said}")
-
-
-def _not_taken_back(world: World, order: Order) -> None:
-    """Whoever asks again hears what was answered, or would have been."""
-    if not isinstance(order.said, StagewrightError) or isinstance(order.said, NotFound):
-        return
-    if not (order.doubtful or order.answered_before):
-        return
-    request = order.request
-    id_ = request.command_id if isinstance(request, CommandRequest) else None
-    if any(model.answered.get(id_ or "") for model in world.promises.models.values()):
-        world.promises.broken(f"{request} took effect, and was then refused: {order.said}")
 
 
 async def _swept(world: World) -> None:

@@ -177,7 +177,7 @@ class World:
         orders = [*self.orders.starts, *self.orders.commands]
         for number, name in enumerate(self.clients):
             mine = orders[number :: len(self.clients)]
-            client = Client(name, self.orders, mine, self.records)
+            client = Client(name, self.orders, mine, self.records, self.promises)
             self.supervisor.begin(name, partial(self.speak, client=client))
 
     @property
