@@ -1,0 +1,146 @@
+"""Bugs in those who consume inboxes, own partitions, take commands and repair."""
+
+from __future__ import annotations
+
+from tests.mutants.record import Planted
+
+IN_APPLICATION = (
+    Planted(
+        "acknowledges before the commit",
+        "application/consumer.py",
+        "        try:\n            await self._apply(received)",
+        "        await self._backend.bus.acknowledge(received.messages)\n"
+        "        try:\n            await self._apply(received)",
+        "sweep",
+    ),
+    Planted(
+        "never acknowledges",
+        "application/inbox.py",
+        "            stepper.consumed.append(self.inbox.position)",
+        "            pass",
+        "application",
+    ),
+    Planted(
+        "takes up only messages that come after a takeover",
+        "application/consumer.py",
+        "for read in map(read_message, received.messages):",
+        "for read in map(\n"
+        "            read_message,\n"
+        "            [new for new in received.messages if new.partition not in self._drains],\n"
+        "        ):",
+        "application",
+    ),
+    Planted(
+        "ignores a loss of commits",
+        "application/marks.py",
+        "elif before is not None and mark.commits < before.commits:",
+        "elif before is not None and mark.commits < 0:",
+        "application",
+    ),
+    Planted(
+        "reads on behind old positions after a loss",
+        "application/consumer.py",
+        'self._positions[partition] = ""  # what was consumed may be back, behind where we read',
+        "pass",
+        "application",
+    ),
+    Planted(
+        "leases a partition for ever",
+        "application/ownership.py",
+        "owner_key(partition), expected, value, ttl_s, self._clock.now_ms()",
+        "owner_key(partition), expected, value, None, self._clock.now_ms()",
+        "application",
+    ),
+    Planted(
+        "counts the tries of a poison message for its neighbours too",
+        "application/takeover.py",
+        'key = f"try:{self.partition}:{what}"',
+        'key = f"try:{self.partition}"',
+        "application",
+    ),
+    Planted(
+        "never finds out that a message kills whoever reads it",
+        "application/takeover.py",
+        "await self._kv.get(self._mark, now_ms) is not None",
+        "await self._kv.get(self._mark, now_ms) is None",
+        "application",
+    ),
+    Planted(
+        "takes a lost race for a commit",
+        "application/batch.py",
+        "            if verdict is Verdict.COMMITTED:",
+        "            if verdict is not Verdict.FENCED:",
+        "application",
+    ),
+    Planted(
+        "keeps in memory what a conflict has shown to be stale",
+        "application/batch.py",
+        "            self._lives.drop(workflow_id)\n            if verdict",
+        "            if verdict",
+        "application",
+    ),
+    Planted(
+        "throws away a result that looks unwanted on what it remembers",
+        "application/batch.py",
+        "elif folded.stepper.changed or workflow_id in fresh:",
+        "elif True:",
+        "application",
+    ),
+    Planted(
+        "drops the neighbours of a result whose token is stale",
+        "application/batch.py",
+        '            elif len(items) == 1:\n                await self.drop(items, "stale',
+        '            elif items:\n                await self.drop(items, "stale',
+        "application",
+    ),
+    Planted(
+        "keeps what it remembers after a call whose outcome is unknown",
+        "application/consumer.py",
+        '                self._positions[message.partition] = ""\n        self._lives.clear()',
+        '                self._positions[message.partition] = ""',
+        "application",
+    ),
+    Planted(
+        "does not check results against their contracts",
+        "application/inbox.py",
+        "violations=_violations(envelope, compiled) if success else (),",
+        "violations=(),",
+        "application",
+    ),
+    Planted(
+        "applies results without proof of their lease",
+        "application/inbox.py",
+        "fence=TaskLease(str(result.task), result.token),",
+        "fence=None,",
+        "application",
+    ),
+    Planted(
+        "sets timers nowhere that outlives the process",
+        "application/stepper.py",
+        "timers={id_: at for id_, at in new.timers.items() if old.timers.get(id_) != at},",
+        "timers={},",
+        "application",
+    ),
+    Planted(
+        "lets time run backwards within a workflow",
+        "application/stepper.py",
+        "now_ms = max(now_ms, self.state.updated_at_ms)",
+        "now_ms = max(now_ms, 0)",
+        "application",
+    ),
+    Planted(
+        "answers a command before it is committed",
+        "application/submission.py",
+        "        if await self._committer.commit(commit) is not Verdict.COMMITTED:\n",
+        '        commits = __import__("asyncio").ensure_future(self._committer.commit(commit))\n'
+        "        if commits.cancelled():\n",
+        "application",
+    ),
+    Planted(
+        "repairs blindly, whether something is missing or not",
+        "application/reconciler.py",
+        "[id_ for id_ in wanted.tasks if id_ not in present]",
+        "list(wanted.tasks)",
+        "application",
+    ),
+)
