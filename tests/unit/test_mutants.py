@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
+from stagewright.testing.servers import RedisServer
 from tests.mutants.planted import PLANTED
 from tests.mutants.record import CannotPlant, Planted
 from tools import mutants
@@ -14,6 +17,7 @@ from tools.mutants import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 BUG = Planted("adds wrong", "domain/sum.py", "a + b", "a - b", "kernel")
+IN_LUA = [bug for bug in PLANTED if bug.path.suffix == ".lua"]
 CATCH = Verdict("kernel", True, 2.0, "tests/unit/test_sum.py::test_one_and_one_are_two")
 
 
@@ -22,6 +26,23 @@ def test_a_planted_bug_can_still_be_planted(bug: Planted) -> None:
     planted = bug.plant((ROOT / bug.path).read_text("utf-8"))
     if bug.path.suffix == ".py":
         compile(planted, str(bug.path), "exec")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    with RedisServer() as started:
+        yield started
+
+
+@pytest.mark.parametrize("bug", IN_LUA, ids=lambda bug: bug.name)
+async def test_a_server_takes_a_function_with_a_planted_bug(
+    bug: Planted, server: RedisServer
+) -> None:
+    source = bug.plant((ROOT / bug.path).read_text("utf-8"))
+    end = "redis.register_function('planted', function() end)"
+    library = f"#!lua name=planted\n{source}\n{end}"
+    async with Redis.from_url(server.url, protocol=2) as plain:
+        assert await plain.execute_command("FUNCTION", "LOAD", "REPLACE", library) == b"planted"
 
 
 @pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.name)
