@@ -16,6 +16,8 @@ from stagewright.testing.contracts.harness import FEED_RETENTION_S, Harness, at_
 from stagewright.testing.contracts.samples import committed, start, then, workflow
 
 ONE, TWO = workflow(1, 1), workflow(2, 3)
+MANY = 1_200
+"""Entries of one partition within its retention: more than a feed that counts them would keep."""
 
 
 async def note(backend: Backend, clock: VirtualClock, *messages: Message) -> None:
@@ -191,6 +193,15 @@ class TrimContract:
         clock.set_ms(clock.now_ms() + round(FEED_RETENTION_S * 1000) - 1_000)
         await committed(backend, clock, then(first, log=(b"new",)))
         assert [entry.body for entry in await everything(backend, cursor)] == [b"old", b"new"]
+
+    async def test_entries_are_kept_however_many_there_are(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        bodies = [b"%d" % number for number in range(MANY)]
+        await committed(backend, clock, start(ONE, log=()))
+        await asyncio.gather(*(note(backend, clock, Message(ONE, body)) for body in bodies))
+        entries = await everything(backend, limit=500)
+        assert sorted(entry.body for entry in entries) == sorted(bodies)
 
     async def test_trimming_the_feed_leaves_log_and_notes(
         self, backend: Backend, clock: VirtualClock
