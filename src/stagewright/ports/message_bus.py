@@ -149,7 +149,8 @@ class IMessageBus(Protocol):
         """Return feed entries after `cursor` over all partitions, and the cursor after the last.
 
         None starts at the oldest kept entry; "now" at the end. The order of one workflow's entries
-        is kept. Raise CursorExpired when entries after the cursor were trimmed away or the
+        is kept. Entries stay for the feed's retention, however many they are; no reader holds them
+        longer. Raise CursorExpired when entries after the cursor were trimmed away or the
         incarnation is another one, CursorInvalid for what was never a cursor.
         """
         ...
