@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from stagewright.testing.servers import RedisServer
 from tests.mutants.planted import PLANTED
 from tests.mutants.record import CannotPlant, Planted
 from tools import mutants
-from tools.mutants import Verdict
+from tools.mutants import Bench, Harness, Unsound, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 BUG = Planted("adds wrong", "domain/sum.py", "a + b", "a - b", "kernel")
@@ -56,7 +57,7 @@ def test_each_planted_bug_has_a_name_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("harness", mutants.HARNESSES, ids=lambda harness: harness.name)
-def test_every_path_of_a_harness_is_there(harness: mutants.Harness) -> None:
+def test_every_path_of_a_harness_is_there(harness: Harness) -> None:
     assert all((ROOT / path).exists() for path in harness.paths)
 
 
@@ -64,6 +65,47 @@ def test_every_path_of_a_harness_is_there(harness: mutants.Harness) -> None:
 def test_a_text_that_is_not_there_exactly_once_cannot_be_planted(text: str) -> None:
     with pytest.raises(CannotPlant, match="adds wrong"):
         BUG.plant(text)
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    with mutants.bench() as made:
+        yield made
+
+
+def test_what_a_test_starts_on_the_copy_is_the_copy(bench: Bench, tmp_path: Path) -> None:
+    command = [bench.python, "-c", "import stagewright; print(stagewright.__file__)"]
+    done = subprocess.run(command, cwd=tmp_path, env={}, check=True, capture_output=True, text=True)
+    assert Path(done.stdout.strip()).is_relative_to(bench.root)
+
+
+def test_a_bug_is_caught_while_it_is_planted_and_only_then(bench: Bench) -> None:
+    harness = Harness("leases", ("tests/unit/domain/test_leases.py",), ("domain/",), 60)
+    (bug,) = (bug for bug in PLANTED if bug.file == "domain/leases.py")
+    with bench.planted(bug):
+        seen = bench.run(harness)
+    assert seen.caught
+    assert seen.test.endswith("::test_three_lost_leases_end_the_attempt")
+    assert not bench.run(harness).caught
+
+
+def test_tests_that_cannot_run_prove_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Bench, "_run", lambda *_: (4, "file or directory not found"))
+    with pytest.raises(Unsound, match="kernel could not run:\nfile or directory not found"):
+        bench.run(mutants.HARNESSES[1])
+
+
+def test_a_harness_that_is_red_without_a_bug_proves_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Bench, "run", lambda *_: CATCH)
+    with pytest.raises(Unsound, match="kernel is red without a bug"):
+        bench.prove(mutants.HARNESSES[1])
+
+
+def test_a_run_that_hangs_is_a_catch(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Bench, "_run", lambda *_: (None, ""))
+    assert mutants.test_name(bench.run(mutants.HARNESSES[1])) == "it hangs"
 
 
 def test_a_catch_is_told_with_the_test_that_failed() -> None:
