@@ -10,7 +10,6 @@ import structlog
 
 from stagewright.application.batch import BatchProcessor
 from stagewright.application.inbox import (
-    MAX_ENVELOPE_BYTES,
     Refusal,
     Work,
     read_expired,
@@ -19,6 +18,7 @@ from stagewright.application.inbox import (
 )
 from stagewright.application.live import LiveWorkflows
 from stagewright.application.marks import Marks
+from stagewright.application.reception import Reception
 from stagewright.application.takeover import TRIES, Takeover
 from stagewright.domain.errors import StagewrightError
 from stagewright.domain.ids import partition_of
@@ -37,6 +37,7 @@ class Consumer:
     """Reads the inboxes of its partitions from positions that it keeps in memory.
 
     `lives` and `processor` are its own: what it holds of a workflow nobody else changes.
+    `reception` is shared by the consumers of a process.
     `lost` is called when a partition turns out to have lost commits.
     """
 
@@ -47,14 +48,13 @@ class Consumer:
         processor: BatchProcessor,
         clock: IClock,
         *,
-        batch: int,
-        wait_s: float,
+        reception: Reception,
         lost: Callable[[], Awaitable[None]],
     ) -> None:
         self._backend, self._clock = backend, clock
         self._lives, self._processor = lives, processor
-        self._batch, self._wait_s = batch, wait_s
         self._lost = lost
+        self._reception, self._listener = reception, reception.listener()
         self._marks = Marks()
         self._positions: dict[int, str] = {}
         self._drains: dict[int, Takeover] = {}
@@ -76,6 +76,7 @@ class Consumer:
             self._marks.expect(partition, seen.decode())
         self._drains[partition] = drain
         self._positions[partition] = ""
+        self._reception.changed(self._listener, self._positions)
 
     async def leave(self) -> None:
         """End in peace: the next owner need not be careful."""
@@ -86,19 +87,14 @@ class Consumer:
         """Leave a partition to its new owner."""
         self._positions.pop(partition, None)
         self._drains.pop(partition, None)
+        self._reception.changed(self._listener, self._positions)
 
     async def consume(self) -> None:
         """Apply one batch; wait for it if nothing is there."""
         if not self._positions:
-            await self._clock.sleep(self._wait_s)
+            await self._clock.sleep(self._reception.wait_s)
             return
-        received = await self._backend.bus.receive(
-            dict(self._positions),
-            self._batch,
-            self._wait_s,
-            self._clock.now_ms(),
-            MAX_ENVELOPE_BYTES,
-        )
+        received = await self._reception.receive(self._listener, self._positions)
         if await self._notice(received):
             return  # what was received lies behind positions from before the loss
         try:
@@ -131,7 +127,9 @@ class Consumer:
         for item in filter(self._careful, items):
             await self._apply_carefully(item)
         if self._processor.left > left:
-            await self._clock.sleep(self._wait_s)  # what stays due must not keep us spinning
+            await self._clock.sleep(
+                self._reception.wait_s
+            )  # what stays due must not keep us spinning
 
     def _careful(self, item: Work) -> bool:
         drain = self._drains.get(partition_of(item.workflow_id))
@@ -165,7 +163,7 @@ class Consumer:
         """Go on as usual where nothing is left from the owner before."""
         seen = Counter(message.partition for message in received.messages)
         for partition, drain in list(self._drains.items()):
-            if drain.over(seen[partition], self._batch):
+            if drain.over(seen[partition], self._reception.limit):
                 self._drains.pop(partition, None)
                 await drain.end()
 

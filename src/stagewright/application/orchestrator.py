@@ -13,9 +13,11 @@ from stagewright.application.catalog import Catalog
 from stagewright.application.consumer import Consumer
 from stagewright.application.live import LiveWorkflows
 from stagewright.application.ownership import Ownership
+from stagewright.application.reception import Reception
 from stagewright.application.reconciler import Reconciler
 from stagewright.application.retention import Retention
 from stagewright.domain.errors import StagewrightError
+from stagewright.domain.workflow import Status
 from stagewright.ports.backend import Backend
 from stagewright.ports.system import IClock, IIdentifiers, IRandom
 
@@ -69,6 +71,9 @@ class Orchestrator:
         self._retention = Retention(
             backend, clock, self.options.retention_s, self.options.tombstone_s
         )
+        self._reception = Reception(
+            backend.bus, clock, limit=self.options.batch, wait_s=self.options.wait_s
+        )
         self._consumers = [self._consumer(catalog, ids) for _ in range(CONSUMERS)]
         self._scope: anyio.CancelScope | None = None
         self.ready = anyio.Event()
@@ -80,8 +85,7 @@ class Orchestrator:
             lives,
             BatchProcessor(self._backend, lives, self._clock, ids, self._random),
             self._clock,
-            batch=self.options.batch,
-            wait_s=self.options.wait_s,
+            reception=self._reception,
             lost=self._reconcile,
         )
 
@@ -161,8 +165,14 @@ class Orchestrator:
             await self._reconciler.free_leases(partition)
 
     async def _reconcile(self) -> None:
+        if not await self._alive():
+            return  # the usual idle moment: one question in place of three for each partition
         for partition in sorted(self.partitions):
             await self._reconciler.reconcile(partition)
+
+    async def _alive(self) -> int:
+        counts = await self._backend.store.counts()
+        return sum(number for name, number in counts.items() if not Status(name).terminal)
 
     async def _retain(self) -> None:
         for partition in sorted(self.partitions):

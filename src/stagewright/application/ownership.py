@@ -1,19 +1,24 @@
 """Which orchestrator owns which partition: leases in the key-value store, spread evenly.
 
-Ownership brings order, warm caches and timers; safety rests on the commit's checks alone, so two
-owners at once are harmless.
+One lease is renewed for each orchestrator, its presence; what says who owns a partition is written
+only when that changes, and holds as long as its owner is present. So renewing costs two calls,
+however many partitions there are. Ownership brings order, warm caches and timers; safety rests on
+the commit's checks alone, so two owners at once are harmless.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import orjson
 
 from stagewright.ports.kv_store import IKVStore
 from stagewright.ports.system import IClock
 
-ORCHESTRATORS = "presence:orchestrator:"
+ORCHESTRATORS = "orchestrator:"
+_PRESENT = ORCHESTRATORS + "present:"
+_OWNER = ORCHESTRATORS + "owner:"
 
 
 class Ownership:
@@ -46,37 +51,39 @@ class Ownership:
     @property
     def renew_s(self) -> float:
         """How long until `renew` should run again."""
-        return self._ttl_s / 3
+        return self._ttl_s / 2.5
 
     async def renew(self) -> frozenset[int]:
         """Renew what is owned, give up a surplus, take what is free up to a fair share."""
         now_ms = self._clock.now_ms()
         sign = orjson.dumps({"told_at_ms": now_ms, "next_s": self.renew_s})
-        await self._kv.set(ORCHESTRATORS + self._holder, sign, self._ttl_s, now_ms)
-        alive = max(1, len(await self._kv.scan(ORCHESTRATORS, now_ms)))
-        fair = -(-self._partitions // alive)
+        await self._kv.set(_PRESENT + self._holder, sign, self._ttl_s, now_ms)
+        told = await self._kv.scan(ORCHESTRATORS, now_ms)
         if self._inherit:
-            await self._take_all()
+            await self._take_all(told)
             return self.owned
-        for partition in sorted(self._values):
-            await self._keep(partition)
+        self._values = {
+            partition: told[owner_key(partition)]
+            for partition, holder in _owners(told).items()
+            if holder == self._holder  # also what was taken in a call whose answer was lost
+        }
+        fair = -(-self._partitions // len(_present(told)))
         for partition in sorted(self._values)[fair:]:
             await self._give_up(partition)
         for partition in self._in_turn():
             if len(self._values) >= fair:
                 break
-            await self._take(partition)
+            await self._take(partition, told)
         return self.owned
 
-    async def _take_all(self) -> None:
+    async def _take_all(self, told: Mapping[str, bytes]) -> None:
         """Those who own the partitions are dead: do not wait for their leases to run out."""
         self._inherit = False
-        for key in await self._kv.scan(ORCHESTRATORS, self._clock.now_ms()):
-            if key != ORCHESTRATORS + self._holder:
-                await self._kv.delete(key)  # or a share would be kept free for the dead
+        for holder in _present(told) - {self._holder}:
+            await self._kv.delete(_PRESENT + holder)  # or a share would be kept free for the dead
         for partition in range(self._partitions):
             value = self._claim_of_mine()
-            await self._kv.set(owner_key(partition), value, self._ttl_s, self._clock.now_ms())
+            await self._kv.set(owner_key(partition), value, None, self._clock.now_ms())
             self._values[partition] = value
 
     def _claim_of_mine(self) -> bytes:
@@ -87,46 +94,53 @@ class Ownership:
         start = sum(self._holder.encode()) % self._partitions
         return ((start + i) % self._partitions for i in range(self._partitions))
 
-    async def _keep(self, partition: int) -> None:
-        value = self._values[partition]
-        if not await self._swap(partition, value, value, self._ttl_s):
-            del self._values[partition]
-
-    async def _take(self, partition: int) -> None:
-        if partition in self._values:
+    async def _take(self, partition: int, told: Mapping[str, bytes]) -> None:
+        """Take a partition whose owner, if it has one, is present no more."""
+        key, mine = owner_key(partition), self._claim_of_mine()
+        if partition in self._values or partition in _owners(told):
             return
-        value = self._claim_of_mine()
-        if await self._swap(partition, None, value, self._ttl_s):
-            self._values[partition] = value
+        if await self._swap(key, told.get(key), mine):
+            self._values[partition] = mine
 
     async def _give_up(self, partition: int) -> None:
         value = self._values.pop(partition)
-        await self._swap(partition, value, b"", 0.001)
+        await self._swap(owner_key(partition), value, b"")
 
-    async def _swap(
-        self, partition: int, expected: bytes | None, value: bytes, ttl_s: float
-    ) -> bool:
-        return await self._kv.compare_and_set(
-            owner_key(partition), expected, value, ttl_s, self._clock.now_ms()
-        )
+    async def _swap(self, key: str, expected: bytes | None, value: bytes) -> bool:
+        return await self._kv.compare_and_set(key, expected, value, None, self._clock.now_ms())
 
     async def release(self) -> None:
-        """Give everything up, so that others need not wait for the leases to run out."""
+        """Give everything up, so that others need not wait for the lease to run out."""
         for partition in sorted(self._values):
             await self._give_up(partition)
-        await self._kv.delete(ORCHESTRATORS + self._holder)
+        await self._kv.delete(_PRESENT + self._holder)
 
 
 def owner_key(partition: int) -> str:
-    """Return the key of a partition's lease."""
-    return f"owner:{partition}"
+    """Return the key of a partition's owner."""
+    return f"{_OWNER}{partition}"
+
+
+async def present(kv: IKVStore, now_ms: int) -> dict[str, bytes]:
+    """Return the orchestrators that are alive, each with its newest sign of life."""
+    told = await kv.scan(_PRESENT, now_ms)
+    return {key.removeprefix(_PRESENT): sign for key, sign in told.items()}
 
 
 async def owners(kv: IKVStore, now_ms: int) -> dict[int, str]:
     """Return partition to holder, for those that are owned."""
-    found = await kv.scan("owner:", now_ms)
-    return {
-        int(key.partition(":")[2]): orjson.loads(value)["holder"]
-        for key, value in found.items()
-        if value
-    }
+    return _owners(await kv.scan(ORCHESTRATORS, now_ms))
+
+
+def _present(told: Mapping[str, bytes]) -> frozenset[str]:
+    return frozenset(key.removeprefix(_PRESENT) for key in told if key.startswith(_PRESENT))
+
+
+def _owners(told: Mapping[str, bytes]) -> dict[int, str]:
+    alive, found = _present(told), {}
+    for key, value in told.items():
+        if key.startswith(_OWNER) and value:
+            claim: dict[str, Any] = orjson.loads(value)
+            if claim["holder"] in alive:
+                found[int(key.removeprefix(_OWNER))] = claim["holder"]
+    return found

@@ -12,7 +12,7 @@ import structlog
 from stagewright.application.catalog import Catalog
 from stagewright.application.explain import Scene, explain, live_agents
 from stagewright.application.live import Live, load_one
-from stagewright.application.ownership import ORCHESTRATORS, owners
+from stagewright.application.ownership import owners, present
 from stagewright.domain.effects import waiting_kinds
 from stagewright.domain.errors import NotFound, StagewrightError, WorkflowNotFound
 from stagewright.domain.ids import partition_of
@@ -195,7 +195,7 @@ class Queries:
             )
             for depth in await self._backend.tasks.depths()
         ]
-        orchestrators = await self._backend.kv.scan(ORCHESTRATORS, now_ms)
+        orchestrators = await present(self._backend.kv, now_ms)
         level, reason = _level(ports, bool(orchestrators), owned, lanes, self._backend.partitions)
         losses = await self._backend.kv.scan("loss:", now_ms)
         return SystemView(
@@ -259,8 +259,8 @@ def _level(
 
 def _orchestrators(found: Mapping[str, bytes]) -> list[OrchestratorView]:
     return [
-        OrchestratorView(holder=key[len(ORCHESTRATORS) :], **orjson.loads(body))
-        for key, body in sorted(found.items())
+        OrchestratorView(holder=holder, **orjson.loads(sign))
+        for holder, sign in sorted(found.items())
     ]
 
 

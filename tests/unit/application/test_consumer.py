@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stagewright.application.consumer import CRASHED, Consumer
+from stagewright.application.reception import Reception
 from stagewright.application.takeover import TRIES
 from stagewright.domain.errors import Unreachable
 from stagewright.domain.ids import partition_of
@@ -38,8 +39,7 @@ async def consumer(
         world.lives,
         world.processor,
         world.clock,
-        batch=batch,
-        wait_s=wait_s,
+        reception=Reception(world.backend.bus, world.clock, limit=batch, wait_s=wait_s),
         lost=lost or Lost(),
     )
     for partition in range(world.backend.partitions):

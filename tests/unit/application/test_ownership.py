@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from stagewright.application.ownership import Ownership, owner_key, owners
+from stagewright.application.ownership import Ownership, owners
+from stagewright.testing.faults import Faults
 from tests.unit.application.world import World
 
 PARTITIONS = 8
-TTL_S = 9.0
+TTL_S = 10.0
 
 
 def ownership(world: World, holder: str, *, inherit: bool = False) -> Ownership:
@@ -65,13 +66,29 @@ async def test_who_was_killed_is_followed_when_the_lease_runs_out(world: World) 
     assert len(two.owned) == PARTITIONS
 
 
-async def test_a_lease_that_another_took_is_given_up(world: World) -> None:
-    one = ownership(world, "one")
+async def test_what_another_took_is_given_up(world: World) -> None:
+    one, two = ownership(world, "one"), ownership(world, "two")
     await one.renew()
-    kv, now_ms = world.backend.kv, world.clock.now_ms()
-    await kv.set(owner_key(3), b'{"holder":"two"}', TTL_S, now_ms)
+    await world.clock.advance(TTL_S)  # it hangs meanwhile
+    await two.renew()
+    assert await one.renew() == frozenset()
+    assert len(two.owned) == PARTITIONS
+
+
+async def test_what_was_taken_in_a_call_whose_answer_was_lost_is_owned(world: World) -> None:
+    await ownership(world, "one").renew()
+    again = ownership(world, "one")
+    assert await again.renew() == frozenset(range(PARTITIONS))
+
+
+async def test_renewing_costs_two_calls(world: World) -> None:
+    faults = Faults()
+    backend = faults.ports(world.backend, "one")
+    one = Ownership(backend.kv, world.clock, "one", PARTITIONS, TTL_S)
     await one.renew()
-    assert one.owned == frozenset(range(PARTITIONS)) - {3}
+    calls = len(faults.calls)
+    await one.renew()
+    assert faults.calls[calls:] == ["one kv.set", "one kv.scan"]
 
 
 async def test_a_lease_that_ran_out_unnoticed_is_taken_again(world: World) -> None:
@@ -110,4 +127,4 @@ async def test_each_begins_at_a_place_of_its_own(world: World, holder: str) -> N
 
 
 async def test_leases_are_renewed_well_before_they_run_out(world: World) -> None:
-    assert Ownership(world.backend.kv, world.clock, "one", 1, 9.0).renew_s == 3.0
+    assert Ownership(world.backend.kv, world.clock, "one", 1, 10.0).renew_s == 4.0

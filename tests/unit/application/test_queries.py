@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from stagewright.application.ownership import owner_key
 from stagewright.application.queries import AGENTS
 from stagewright.domain.contracts import Contract
 from stagewright.domain.errors import CursorInvalid, NotFound, Refused, Unreachable
@@ -164,7 +165,7 @@ async def test_with_a_lane_that_nobody_serves_the_level_is_limited(world: World)
 
 async def test_with_a_partition_that_nobody_owns_the_level_is_limited(world: World) -> None:
     async with running(world.orchestrator()):
-        await world.backend.kv.delete("owner:1")
+        await world.backend.kv.delete(owner_key(1))
         view = await world.queries.system()
     assert (view.level, view.reason) == ("limited", "partitions without an owner: 1")
 
