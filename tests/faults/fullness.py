@@ -50,6 +50,10 @@ class Room(Protocol):
         """Leave only a little more than is in use."""
         ...
 
+    async def seal(self, backend: Backend) -> None:
+        """Leave nothing, so that it stays full whatever is freed by chance."""
+        ...
+
     async def grow(self, backend: Backend) -> None:
         """Give plenty."""
         ...
@@ -158,6 +162,7 @@ async def get_full_and_recover(settings: Settings, room: Room) -> Works:
             await room.shrink(works.backend)
             await works.fill()
             assert all(error.remedy and status_of(error) == 503 for error in works.refusals)
+            await room.seal(works.backend)
             works.gate.set()
             await until(lambda: works.refused["advance"] > 0, PATIENCE_S)
             await until(lambda: works.refused["complete"] > 0, PATIENCE_S)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ class Memory:
             await plain.config_set("maxmemory-policy", "noeviction")
             await plain.config_set("maxmemory", used + SPARE_BYTES)
 
+    async def seal(self, _: Backend) -> None:
+        async with Redis.from_url(self._url, protocol=2) as plain:
+            await plain.config_set("maxmemory", 1)
+
     async def grow(self, _: Backend) -> None:
         async with Redis.from_url(self._url, protocol=2) as plain:
             await plain.config_set("maxmemory", 0)
@@ -44,6 +49,9 @@ class Pages:
     async def shrink(self, backend: Backend) -> None:
         ((now,),) = await self._pragma(backend, "page_count")
         await self._pragma(backend, f"max_page_count = {now + SPARE_PAGES}")
+
+    async def seal(self, backend: Backend) -> None:
+        await self._pragma(backend, "max_page_count = 1")  # which means: not one more
 
     async def grow(self, backend: Backend) -> None:
         await self._pragma(backend, "max_page_count = 1000000")
@@ -71,6 +79,11 @@ class SmallDisk:
 
     async def shrink(self, _: Backend) -> None:
         """It is small from the beginning."""
+
+    async def seal(self, _: Backend) -> None:
+        with suppress(OSError), (self._folder / "filler").open("wb", buffering=0) as filler:
+            while True:
+                filler.write(bytes(4_096))
 
     async def grow(self, _: Backend) -> None:
         assert self._mount("remount,size=200m") == ""
