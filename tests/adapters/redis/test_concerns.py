@@ -155,7 +155,7 @@ async def test_libraries_of_other_versions_are_named_and_how_to_remove_the_unuse
         await plain.client_setname("")
     assert unused.found == f"unused libraries of other versions: {OTHER}"
     assert unused.remedy == f"Run `redis-cli FUNCTION DELETE {OTHER}`."
-    assert f"{OTHER} (by 1 connections)" in used.found
+    assert f"{OTHER} (1 connected)" in used.found
     assert "perhaps unused" in unsure.found
 
 

@@ -100,7 +100,7 @@ def of_libraries(listed: Sequence[Sequence[bytes]], clients: bytes | None) -> It
         return
     users = Counter(name.decode() for name in _NAME.findall(clients or b""))
     idle = [name for name in others if not users[name]]
-    busy = [f"{name} (by {users[name]} connections)" for name in others if users[name]]
+    busy = [f"{name} ({users[name]} connected)" for name in others if users[name]]
     if busy:
         found = f"other versions of Stagewright are at work here: {', '.join(busy)}"
         remedy = "Finish the deploy, or end the processes of the other version."
