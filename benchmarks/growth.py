@@ -26,6 +26,7 @@ PAYLOADS_BYTES = (200, 1_000, 10_000, 60_000, 100_000, 1_000_000)
 PARTITIONS = (1, 2, 4, 8, 16, 32)
 AGENT_PROCESSES = (1, 2, 3, 4)
 PAYLOAD_BUDGET_BYTES = 20_000_000
+REACH_LIMIT_S = 900.0
 SHORT_STRETCH = 100
 """Steps over which the cost at a log length is measured: at least so many."""
 
@@ -151,12 +152,13 @@ async def _at_length(site: Site, workflow_id: str, events: int) -> Figures:
 
 async def _reach(site: Site, workflow_id: str, step: int) -> int:
     """Wait until the workflow has taken that step; return the one it is at."""
-    query = Query(text=workflow_id, limit=1)
-    while True:
-        row = (await site.store.query(query)).rows[0]
-        if (number := int(orjson.loads(row.snapshot)["step"])) >= step:
-            return number
-        await anyio.sleep(0.01)
+    query, number = Query(text=workflow_id, limit=1), 0
+    with anyio.fail_after(REACH_LIMIT_S):
+        while number < step:
+            await anyio.sleep(0.01)
+            row = (await site.store.query(query)).rows[0]
+            number = int(orjson.loads(row.snapshot)["step"])
+    return number
 
 
 async def payload_size(limits: Limits) -> AsyncIterator[Point]:
