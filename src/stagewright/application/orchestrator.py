@@ -86,7 +86,7 @@ class Orchestrator:
             BatchProcessor(self._backend, lives, self._clock, ids, self._random),
             self._clock,
             reception=self._reception,
-            lost=self._reconcile,
+            lost=self._reconcile_all,
         )
 
     @property
@@ -169,6 +169,10 @@ class Orchestrator:
             return  # the usual idle moment: one question in place of three for each partition
         for partition in sorted(self.partitions):
             await self._reconciler.reconcile(partition)
+
+    async def _reconcile_all(self) -> None:
+        for partition in sorted(self.partitions):
+            await self._reconciler.reconcile(partition, whole=True)
 
     async def _alive(self) -> int:
         counts = await self._backend.store.counts()

@@ -6,12 +6,13 @@ left as it is. A timer counts as missing when it should have fired a while ago.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import structlog
 
 from stagewright.application.live import Live, LiveWorkflows
 from stagewright.application.stepper import OutputTooBig, new_task, supply
+from stagewright.domain.errors import StagewrightError
 from stagewright.domain.outputs import OutputMissing
 from stagewright.domain.snapshot import encode_state
 from stagewright.domain.workflow import TaskWait
@@ -24,29 +25,50 @@ from stagewright.ports.workflow_store import Query
 log = structlog.get_logger(__name__)
 
 PAGE = 200
+BUDGET = 1_000
+"""Workflows of a partition that one look takes: with more, the next look goes on from there."""
+ALIVE = ("running", "waiting", "paused")
 QUIET_MS = 10_000
 """Workflows that moved within this time are left alone: their effects are still on the way."""
 
 
 class Reconciler:
-    """Repairs one partition at a time."""
+    """Repairs one partition at a time, a bounded number of workflows at each look."""
 
     def __init__(self, backend: Backend, lives: LiveWorkflows, clock: IClock) -> None:
         self._backend = backend
         self._lives = lives
         self._clock = clock
+        self._rounds: dict[int, AsyncIterator[list[str]]] = {}
+        """Rounds through partitions that are not over."""
 
-    async def reconcile(self, partition: int) -> int:
-        """Look at every workflow of the partition that is not terminal; return the repairs."""
-        repairs = 0
-        async for ids in self._alive(partition, self._clock.now_ms() - QUIET_MS):
-            repairs += await self.repair(ids)
+    async def reconcile(self, partition: int, *, whole: bool = False) -> int:
+        """Go on with the round through the partition's workflows that are not terminal.
+
+        Return the repairs. A `whole` one begins anew and looks at all: something was lost.
+        """
+        if whole or partition not in self._rounds:
+            self._rounds[partition] = self._alive(partition, self._clock.now_ms() - QUIET_MS)
+        looked = repairs = 0
+        try:
+            async for ids in self._rounds[partition]:
+                repairs += await self.repair(ids)
+                looked += len(ids)
+                if looked >= BUDGET and not whole:
+                    return repairs
+        except StagewrightError:
+            self._rounds.pop(partition, None)  # the next look begins anew
+            raise
+        self._rounds.pop(partition, None)
         return repairs
 
     async def free_leases(self, partition: int) -> int:
-        """Put back every leased task: whoever held one is known to be dead. Return how many."""
+        """Put back every leased task: whoever held one is known to be dead. Return how many.
+
+        Workflows that wait for people or time alone have none.
+        """
         freed = 0
-        async for ids in self._alive(partition):
+        async for ids in self._alive(partition, statuses=("running", "paused")):
             leases = [
                 TaskLease(record.task_id, record.token)
                 for records in await self._backend.tasks.inspect(ids)
@@ -60,10 +82,13 @@ class Reconciler:
         return freed
 
     async def _alive(
-        self, partition: int, updated_before_ms: int | None = None
+        self,
+        partition: int,
+        updated_before_ms: int | None = None,
+        statuses: Sequence[str] = ALIVE,
     ) -> AsyncIterator[list[str]]:
         """Yield the ids of workflows that are not terminal, page by page."""
-        for status in ("running", "waiting", "paused"):
+        for status in statuses:
             cursor: str | None = None
             while True:
                 page = await self._backend.store.query(

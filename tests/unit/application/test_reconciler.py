@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from stagewright.application import reconciler
 from stagewright.application.live import Live
 from stagewright.application.reconciler import QUIET_MS, Reconciler
+from stagewright.domain.ids import partition_of
 from stagewright.domain.stage_result import BlobRef
 from stagewright.ports.commit import Commit
 from tests.unit.application.test_live import make_unreadable
@@ -20,9 +23,9 @@ from tests.unit.domain.kernel import agent, approval, parallel, wait
 QUIET_S = QUIET_MS / 1_000 + 1
 
 
-async def reconciled(world: World) -> int:
-    reconciler = Reconciler(world.backend, world.lives, world.clock)
-    return sum([await reconciler.reconcile(p) for p in range(world.backend.partitions)])
+async def reconciled(world: World, look: Reconciler | None = None) -> int:
+    look = look or Reconciler(world.backend, world.lives, world.clock)
+    return sum([await look.reconcile(p) for p in range(world.backend.partitions)])
 
 
 async def lose_timer(world: World, workflow_id: str, timer_id: str) -> None:
@@ -215,3 +218,36 @@ async def test_leases_of_the_dead_are_put_back(world: World) -> None:
     assert sum(freed) == 1
     assert len(await world.claim("build")) == 2
     assert sum(record.lost for record in await world.records(id_)) <= 1
+
+
+async def test_a_look_is_bounded_and_the_next_one_goes_on_from_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciler, "PAGE", 1)
+    monkeypatch.setattr(reconciler, "BUDGET", 2)
+    await world.register()
+    ids = [await world.start() for _ in range(7)]
+    for id_ in ids:
+        await world.lose_record(id_)
+    await world.clock.advance(QUIET_S)
+    look = Reconciler(world.backend, world.lives, world.clock)
+    most = max(Counter(partition_of(id_) for id_ in ids).values())
+    repairs = [await reconciled(world, look) for _ in range(-(-most // 2))]
+    assert repairs[0] <= 4
+    assert sum(repairs) == 7
+
+
+async def test_after_a_loss_everything_is_looked_at_anew(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciler, "PAGE", 1)
+    monkeypatch.setattr(reconciler, "BUDGET", 1)
+    await world.register()
+    ids = [await world.start() for _ in range(6)]
+    look = Reconciler(world.backend, world.lives, world.clock)
+    await world.clock.advance(QUIET_S)
+    await reconciled(world, look)  # a round has begun
+    for id_ in ids:
+        await world.lose_record(id_)
+    partitions = range(world.backend.partitions)
+    assert sum([await look.reconcile(p, whole=True) for p in partitions]) == 6
