@@ -52,6 +52,15 @@ class RedisPair:
                 raise Unreachable("Redis", "the replica does not follow its master")
             time.sleep(_POLL_S)
 
+    def settle(self) -> None:
+        """Wait until the replica has all that the master has now."""
+        end = int(self.master.info_of("replication")["master_repl_offset"])
+        give_up_s = time.monotonic() + self._start_s
+        while int(self.replica.info_of("replication")["slave_repl_offset"]) < end:
+            if time.monotonic() > give_up_s:
+                raise Unreachable("Redis", "the replica does not keep up with its master")
+            time.sleep(_POLL_S)
+
     def cut(self) -> None:
         """Let the replica hear nothing more; it keeps what it has."""
         self.replica.ask("REPLICAOF", _HOST, _NOBODY)

@@ -215,7 +215,7 @@ async def test_a_killed_master_is_followed_by_its_replica(
     first, owner = start(ONE), cluster.owner_of(slot)
     async with open_backend(cluster.url, options, clock) as backend:
         await backend.store.commit([first], clock.now_ms())
-        owner.ask("WAIT", 1, 1_000)
+        await asyncio.to_thread(cluster.wait_followed, owner)
         reading = receive(backend, clock, 30)
         await asyncio.to_thread(owner.kill)
         assert await backend.store.commit([then(first)], clock.now_ms()) == [Verdict.COMMITTED]

@@ -90,7 +90,7 @@ async def test_a_promoted_replica_goes_on_in_another_incarnation(site: Site) -> 
     async with site.opened() as backend:
         await committed(backend, site.clock, start(ONE))
         before = await site.mark(backend)
-        site.pair.master.ask("WAIT", 1, 1_000)
+        site.pair.settle()
         await site.fail_over(backend)
         after = await site.mark(backend)
         assert after.incarnation != before.incarnation
@@ -101,7 +101,7 @@ async def test_a_promoted_replica_goes_on_in_another_incarnation(site: Site) -> 
 async def test_what_was_lost_is_told_even_if_the_counter_has_overtaken_itself(site: Site) -> None:
     async with site.opened() as watching, site.opened() as working:
         await committed(working, site.clock, first := start(ONE))
-        site.pair.master.ask("WAIT", 1, 1_000)
+        site.pair.settle()
         site.pair.cut()
         await steps(working, site.clock, first, 3)
         before = await site.mark(watching)
@@ -115,7 +115,7 @@ async def test_what_was_lost_is_told_even_if_the_counter_has_overtaken_itself(si
 async def test_tokens_that_are_lost_are_not_drawn_again(site: Site) -> None:
     async with site.opened() as backend:
         await queued(backend, site.clock, task(ONE))
-        site.pair.master.ask("WAIT", 1, 1_000)
+        site.pair.settle()
         site.pair.cut()
         lost = await claimed_one(backend, site.clock)
         await site.fail_over(backend)
@@ -128,7 +128,7 @@ async def test_whoever_read_the_feed_of_the_lost_history_is_told(site: Site) -> 
     async with site.opened() as backend:
         await committed(backend, site.clock, start(ONE))
         _, cursor = await backend.bus.replay(None, 10)
-        site.pair.master.ask("WAIT", 1, 1_000)
+        site.pair.settle()
         await site.fail_over(backend)
         await site.mark(backend)
         with pytest.raises(CursorExpired):
