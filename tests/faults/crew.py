@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import anyio
 
 from stagewright import Stagewright
 from stagewright.application.loading import load
+from stagewright.domain.errors import Unreachable
 from stagewright.entrypoints.container import opened
 from stagewright.entrypoints.settings import Settings
-from stagewright.testing.checker import gather, judge, read_journals
+from stagewright.testing.checker import Evidence, gather, judge, read_journals
 from tests.faults.load import Submitter
 from tests.processes import Member
 
 PIPELINE = Path(__file__).with_name("pipeline.py")
+
+
+PATIENCE_S = 60.0
+
+T = TypeVar("T")
+
+
+async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask until somebody answers: a new replica needs a moment until it keeps up."""
+    with anyio.fail_after(PATIENCE_S):
+        while True:
+            try:
+                return await ask()
+            except Unreachable:
+                await anyio.sleep(0.2)
 
 
 class Crew:
@@ -41,6 +59,13 @@ class Crew:
 
     async def start(self) -> None:
         """Create the namespace, register the pipeline and start everyone."""
+        await patiently(self._prepare)
+        for member in self.members:
+            member.start()
+        for member in self.members:
+            await anyio.to_thread.run_sync(member.wait_ready)
+
+    async def _prepare(self) -> None:
         loaded = load([str(PIPELINE)])
         async with opened(self.settings):
             pass
@@ -50,10 +75,6 @@ class Crew:
                     definition.model_dump(mode="json", by_alias=True),
                     contracts=[agent.contract.model_dump(mode="json") for agent in loaded.agents],
                 )
-        for member in self.members:
-            member.start()
-        for member in self.members:
-            await anyio.to_thread.run_sync(member.wait_ready)
 
     async def stop(self) -> None:
         """End everyone."""
@@ -68,14 +89,22 @@ class Crew:
 
     async def stored(self) -> set[str]:
         """Return those of the acknowledged workflows that are stored."""
-        async with opened(self.settings) as container:
-            found = await container.backend().store.load(self.submitter.acknowledged)
-        return {one.workflow_id for one in found if one is not None}
+
+        async def load() -> set[str]:
+            async with opened(self.settings) as container:
+                found = await container.backend().store.load(self.submitter.acknowledged)
+            return {one.workflow_id for one in found if one is not None}
+
+        return await patiently(load)
 
     async def losses(self) -> list[str]:
         """Return the losses that were reported."""
-        async with Stagewright(self.settings.url) as client:
-            return (await client.system()).losses
+
+        async def ask() -> list[str]:
+            async with Stagewright(self.settings.url) as client:
+                return (await client.system()).losses
+
+        return await patiently(ask)
 
     async def reported(self, partitions: set[int], limit_s: float) -> bool:
         """Whether losses of all these partitions are reported in time."""
@@ -90,9 +119,13 @@ class Crew:
     async def violations(self) -> list[str]:
         """Let the independent judge look at everything."""
         acknowledged = sorted(set(self.submitter.acknowledged))
-        async with opened(self.settings) as container:
-            evidence = await gather(container.backend().store, acknowledged)
-        return judge(acknowledged, evidence, read_journals(self._folder / "journal"))
+
+        async def read() -> list[Evidence]:
+            async with opened(self.settings) as container:
+                return await gather(container.backend().store, acknowledged)
+
+        journal = read_journals(self._folder / "journal")
+        return judge(acknowledged, await patiently(read), journal)
 
     def said(self) -> str:
         """Return what all processes wrote."""

@@ -83,6 +83,7 @@ class Forwarder:
     def __init__(self, target: int) -> None:
         self._target = target
         self._lines: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self.port = 0
 
     @property
@@ -93,14 +94,14 @@ class Forwarder:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
         """Listen until the block is left."""
-        server = await asyncio.start_server(self._serve, _HOST, 0)
+        server = await asyncio.start_server(self._accept, _HOST, 0)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
         finally:
             server.close()
             self.switch(_NOBODY)
-            await server.wait_closed()
+            await asyncio.gather(*self._serving)
 
     def switch(self, target: int) -> None:
         """Lead to another port from now on, and cut all lines to the one before."""
@@ -108,22 +109,35 @@ class Forwarder:
         for line in self._lines:
             line.transport.abort()
 
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines = {writer}
+        self._lines.add(writer)
         with suppress(OSError):
             to_reader, to_writer = await asyncio.open_connection(_HOST, self._target)
-            lines = {writer, to_writer}
+            lines.add(to_writer)
             self._lines |= lines
-            try:
-                await asyncio.gather(_pass_on(reader, to_writer), _pass_on(to_reader, writer))
-            finally:
-                self._lines -= lines
-                for line in lines:
-                    line.transport.abort()
-        writer.close()
+            async with asyncio.TaskGroup() as both:
+                both.create_task(_pass_on(reader, to_writer, lines))
+                both.create_task(_pass_on(to_reader, writer, lines))
+        self._lines -= lines
+        for line in lines:
+            line.transport.abort()
+            with suppress(OSError):
+                await line.wait_closed()
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65_536):
-        writer.write(data)
-        await writer.drain()
-    raise ConnectionResetError  # one direction has ended, and so does the other
+async def _pass_on(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lines: set[asyncio.StreamWriter]
+) -> None:
+    """Pass on until one end has gone; then so does the other."""
+    with suppress(OSError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    for line in lines:
+        line.transport.abort()

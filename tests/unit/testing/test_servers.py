@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from stagewright.domain.errors import Unreachable
-from stagewright.testing.servers import RedisServer
+from stagewright.testing.servers import SLOTS, RedisCluster, RedisServer
 
 
 def ask(server: RedisServer, command: str) -> bytes:
@@ -54,3 +54,32 @@ def test_stopping_removes_the_data_and_may_be_repeated() -> None:
 def test_a_server_that_cannot_start_says_why() -> None:
     with pytest.raises(Unreachable, match="no-such-option"):
         RedisServer(options=("--no-such-option", "1")).start()
+
+
+def test_a_cluster_is_masters_that_share_all_slots_and_a_replica_of_each(
+    redis_cluster: RedisCluster,
+) -> None:
+    assert len(redis_cluster.masters()) == 3
+    owners = {redis_cluster.owner_of(slot).port for slot in range(0, SLOTS, SLOTS // 6)}
+    assert owners == {node.port for node in redis_cluster.masters()}
+    for master in redis_cluster.masters():
+        redis_cluster.wait_followed(master)
+
+
+def test_a_slot_moves_with_its_keys(redis_cluster: RedisCluster) -> None:
+    slot = redis_cluster.nodes[0].ask("CLUSTER", "KEYSLOT", "key")
+    source = redis_cluster.owner_of(slot)
+    target = next(node for node in redis_cluster.masters() if node is not source)
+    source.ask("SET", "key", "value")
+    redis_cluster.move_slot(slot, target)
+    assert redis_cluster.owner_of(slot) is target
+    assert target.ask("GET", "key") == b"value"
+    redis_cluster.move_slot(slot, source)
+    assert source.ask("DEL", "key") == 1
+
+
+def test_nodes_that_do_not_come_to_agree_are_ended() -> None:
+    cluster = RedisCluster(start_s=0.5)
+    with pytest.raises(Unreachable, match="do not come to agree"):
+        cluster.start()
+    assert [node.pid for node in cluster.nodes] == [None] * 6

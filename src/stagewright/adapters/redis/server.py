@@ -104,7 +104,8 @@ class Single:
 
     def together(self, keys: Iterable[str]) -> Mapping[int, Sequence[str]]:
         """Return one group: any keys can be read together."""
-        return {0: list(keys)}
+        found = list(keys)
+        return {0: found} if found else {}
 
     async def address_of(self, key: str) -> Address:  # noqa: ARG002  # the protocol's shape
         """Return its address."""
