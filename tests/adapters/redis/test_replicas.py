@@ -9,7 +9,9 @@ import pytest
 
 from stagewright.adapters.redis import open_backend
 from stagewright.adapters.redis.connection import Address
+from stagewright.adapters.redis.health import Health
 from stagewright.adapters.redis.keys import Keys
+from stagewright.adapters.redis.server import Single
 from stagewright.domain.errors import ConfigurationError, OutcomeUnknown, StoreFailed
 from stagewright.ports.backend import Backend, BackendOptions
 from stagewright.ports.message_bus import Message, Topic
@@ -26,6 +28,7 @@ from stagewright.testing.contracts.samples import (
     workflow,
 )
 from stagewright.testing.failover import RedisPair
+from stagewright.testing.servers import free_port
 
 ONE = workflow(1)
 UNKNOWN = "0 of 1 replicas have it"
@@ -128,6 +131,12 @@ async def test_health_names_the_class_and_what_is_missing_for_it(
         health = await backend.store.health()
     assert (health.ok, health.durability) == (False, "replicated")
     assert "nothing can be acknowledged: 0 of 1 replicas" in health.detail
+
+
+async def test_a_server_that_is_away_has_answered_nothing_that_did_not_wait() -> None:
+    server = Single(Address.of(f"redis://127.0.0.1:{free_port()}/?replicas=1"))
+    health = await Health(server).check()
+    assert (health.ok, health.durability) == (False, "replicated")
 
 
 async def test_a_master_that_keeps_nothing_is_no_place_for_promises(

@@ -127,8 +127,8 @@ def _replicated(health: PortHealth, info: object, wanted: int) -> PortHealth:
 
     One that keeps nothing itself comes back empty, and then its replicas are emptied too.
     """
-    if not health.ok:
-        return health
+    if not health.ok:  # it answers nothing: what it answered before has waited
+        return replace(health, durability="replicated")
     online = _online(info) if isinstance(info, bytes) else wanted
     detail = f"{online} of {wanted} replicas; {health.detail}"
     if health.durability == "none":
