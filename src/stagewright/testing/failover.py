@@ -51,6 +51,7 @@ class RedisPair:
             if time.monotonic() > give_up_s:
                 raise Unreachable("Redis", "the replica does not follow its master")
             time.sleep(_POLL_S)
+        self.settle()
 
     def settle(self) -> None:
         """Wait until the replica has all that the master has now."""

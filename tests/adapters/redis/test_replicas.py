@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from stagewright.adapters.redis import open_backend
+from stagewright.adapters.redis import node, open_backend
 from stagewright.adapters.redis.connection import Address
 from stagewright.adapters.redis.health import Health
 from stagewright.adapters.redis.keys import Keys
@@ -44,18 +44,19 @@ def pair() -> Iterator[RedisPair]:
 async def backend(
     pair: RedisPair, options: BackendOptions, clock: VirtualClock
 ) -> AsyncIterator[Backend]:
-    url = f"{pair.master.url}?replicas=1&socket_timeout=0.4"  # of which a replica may take half
-    async with open_backend(url, options, clock) as opened:
+    async with open_backend(f"{pair.master.url}?replicas=1", options, clock) as opened:
         yield opened
 
 
 @asynccontextmanager
 async def cut(pair: RedisPair) -> AsyncIterator[None]:
     pair.cut()
-    try:
-        yield
-    finally:
-        pair.link()
+    with pytest.MonkeyPatch.context() as hurried:
+        hurried.setattr(node, "REPLICAS_S", 0.1)
+        try:
+            yield
+        finally:
+            pair.link()
 
 
 async def test_what_is_answered_is_on_the_replica(
