@@ -51,7 +51,7 @@ class Ownership:
     @property
     def renew_s(self) -> float:
         """How long until `renew` should run again."""
-        return self._ttl_s / 2.5
+        return self._ttl_s / 2
 
     async def renew(self) -> frozenset[int]:
         """Renew what is owned, give up a surplus, take what is free up to a fair share."""

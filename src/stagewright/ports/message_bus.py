@@ -117,7 +117,8 @@ class IMessageBus(Protocol):
         `after` maps partition to the position read last; "" reads from the beginning, where all
         that was never applied lies. With nothing there, wait up to `wait_s` for a message, a due
         timer or an expired lease (the adapter keeps watch of the next due instant; a timer set by
-        another process is noticed within a second). Reading changes nothing.
+        another process is noticed within a second; where nothing moved for a while and the hint of
+        it was lost, within ten). Reading changes nothing.
         """
         ...
 

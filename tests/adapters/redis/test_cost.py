@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stagewright.adapters.redis import workflow_store
+from stagewright.adapters.redis import open_backend, workflow_store
 from stagewright.adapters.redis.library import library
 from stagewright.ports.commit import Commit
 from stagewright.ports.message_bus import Topic
@@ -94,15 +94,15 @@ async def test_nothing_of_a_finished_task_is_left(redis: Redises, clock: Virtual
     assert await redis.plain.xlen(part.inbox) == 0
 
 
-async def test_waiting_for_ten_seconds_in_vain_asks_each_partition_once_a_second(
+async def test_waiting_in_vain_asks_each_partition_less_and_less(
     redis: Redises, clock: VirtualClock
 ) -> None:
     asked, read = await redis.calls_of("fcall_ro"), await redis.calls_of("xread")
     receiving = redis.backend.bus.receive(
-        dict.fromkeys(range(4), ""), 10, 10, clock.now_ms(), 1_000
+        dict.fromkeys(range(4), ""), 10, 60, clock.now_ms(), 1_000
     )
     await drive(clock, receiving)
-    assert await redis.calls_of("fcall_ro") - asked <= 4 * 12
+    assert await redis.calls_of("fcall_ro") - asked <= 4 * 11
     assert await redis.calls_of("xread") - read <= 2
 
 
@@ -139,6 +139,19 @@ async def test_a_timer_that_this_process_set_is_noticed_on_time(
     receiving = redis.backend.bus.receive({0: ""}, 10, 60, clock.now_ms(), 1_000)
     assert len((await drive(clock, receiving)).timers) == 1
     assert clock.now_ms() - due_at_ms < 500
+
+
+async def test_a_timer_that_another_process_set_is_noticed_on_time(
+    redis: Redises, clock: VirtualClock
+) -> None:
+    receiving = redis.backend.bus.receive({0: ""}, 10, 60, clock.now_ms(), 1_000)
+    reading = asyncio.ensure_future(receiving)
+    await drive(clock, clock.sleep(20))  # by now it looks every ten seconds
+    due_at_ms = clock.now_ms() + 300
+    async with open_backend(redis.url, redis.options, clock) as other:
+        await committed(other, clock, start(IDS[0], timers={"t": due_at_ms}))
+    assert len((await drive(clock, reading)).timers) == 1
+    assert clock.now_ms() - due_at_ms < 1_000
 
 
 async def test_a_page_looks_at_a_bounded_number_of_rows(

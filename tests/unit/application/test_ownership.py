@@ -127,4 +127,4 @@ async def test_each_begins_at_a_place_of_its_own(world: World, holder: str) -> N
 
 
 async def test_leases_are_renewed_well_before_they_run_out(world: World) -> None:
-    assert Ownership(world.backend.kv, world.clock, "one", 1, 10.0).renew_s == 4.0
+    assert Ownership(world.backend.kv, world.clock, "one", 1, 10.0).renew_s == 5.0

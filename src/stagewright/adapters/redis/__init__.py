@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
+from stagewright.adapters.redis.alarms import Alarms
 from stagewright.adapters.redis.blob_store import RedisBlobStore
 from stagewright.adapters.redis.dead_letters import RedisDeadLetters
 from stagewright.adapters.redis.due import first_seen
@@ -58,7 +59,7 @@ class _Opened:
     """Connections of one backend, closed with the stack."""
 
     def __init__(self, server: Server, stack: AsyncExitStack) -> None:
-        self.server, self.functions = server, Functions(server)
+        self.server, self.functions, self.stack = server, Functions(server), stack
         self.listeners = Listeners(server)
         self.inboxes, self.feeds = Readers(server), Readers(server)
         for closing in (server, self.listeners, self.inboxes, self.feeds):
@@ -70,7 +71,9 @@ def _backend(opened: _Opened, keys: Keys, options: BackendOptions, clock: IClock
     retention_ms = round(options.feed_retention_s * 1000)
     shared = Shared(opened.functions, keys, clock, health, retention_ms)
     shared.lanes.hears = lambda number: opened.listeners.hears(keys.partitions[number].wake)
-    inbox, feed = Inbox(shared, opened.inboxes), Feed(shared, opened.feeds)
+    alarms = Alarms(shared, opened.listeners)
+    opened.stack.push_async_callback(alarms.close)
+    inbox, feed = Inbox(shared, opened.inboxes, alarms), Feed(shared, opened.feeds)
     return Backend(
         url=opened.server.public_url,
         partitions=len(keys.partitions),

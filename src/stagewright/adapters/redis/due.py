@@ -59,7 +59,7 @@ class DueWatcher:
             name = await self._renewed(number, known)
             now = now._replace(mark=PartitionMark(name, commits))
         self._marks.answer(number, asked, now)
-        self.watch.looked(number, now_ms, _instant(earliest) if earliest else None)
+        self.watch.looked(number, now_ms, _instant(earliest) if earliest else None, commits)
         due.timers += _timers(timers)
         due.expired += _expired(expired)
 

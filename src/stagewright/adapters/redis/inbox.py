@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from stagewright.adapters.redis.alarms import Alarms
 from stagewright.adapters.redis.due import Due, DueWatcher
 from stagewright.adapters.redis.parser import READ_BYTES, ReplyTooLargeError
 from stagewright.adapters.redis.readers import Entries, Reader, Readers
@@ -46,9 +47,9 @@ class Wanted:
 class Inbox:
     """Inboxes, and what falls due beside them."""
 
-    def __init__(self, shared: Shared, readers: Readers) -> None:
+    def __init__(self, shared: Shared, readers: Readers, alarms: Alarms) -> None:
         self._functions, self._keys, self._clock = shared.functions, shared.keys, shared.clock
-        self._readers, self._due = readers, DueWatcher(shared)
+        self._readers, self._alarms, self._due = readers, alarms, DueWatcher(shared)
         self._numbers = {part.inbox: part.number for part in self._keys.partitions}
 
     async def receive(
@@ -64,6 +65,8 @@ class Inbox:
         positions = {parts[number].inbox: position or "0-0" for number, position in after.items()}
         wanted = Wanted(after, positions, limit, max_body_bytes, wait_s > 0)
         give_up_ms = now_ms + round(wait_s * 1000)
+        if wanted.patient:
+            self._alarms.attend()
         async with self._readers.reader(positions, wanted.count) as reader:
             reader.bound(max_body_bytes + 2 * READ_BYTES, max(REPLY_BYTES, 4 * max_body_bytes))
             while True:
@@ -99,9 +102,7 @@ class Inbox:
     async def _messages(self, reader: Reader, wanted: Wanted, wait_ms: int) -> list[InboxMessage]:
         try:
             if wait_ms:
-                found = await reader.wait_or_sleep(
-                    wanted.positions, wanted.count, self._clock, wait_ms / 1000
-                )
+                found = await self._wait(reader, wanted, wait_ms / 1000)
             elif wanted.patient:
                 found = await reader.glance(wanted.positions, wanted.count)
             else:
@@ -109,6 +110,15 @@ class Inbox:
         except ReplyTooLargeError:
             return await self._carefully(wanted)
         return self._ordered(self._read(found, wanted.max_body_bytes), wanted.limit)
+
+    async def _wait(self, reader: Reader, wanted: Wanted, delay_s: float) -> Entries:
+        sooner = self._due.watch.sooner()
+        try:
+            return await reader.wait_or_sleep(
+                wanted.positions, wanted.count, self._clock, delay_s, sooner
+            )
+        finally:
+            self._due.watch.forget(sooner)
 
     def _read(self, found: Entries, max_body_bytes: int) -> list[list[InboxMessage]]:
         return [

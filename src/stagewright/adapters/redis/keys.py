@@ -41,6 +41,8 @@ class PartitionKeys:
     """Channel of hints."""
     ended: str
     """Channel of the ids of workflows that have ended."""
+    alarm: str
+    """Channel of instants at which something falls due."""
 
     @classmethod
     def of(cls, namespace: str, number: int) -> PartitionKeys:
@@ -83,6 +85,7 @@ _COLLECTIONS = (
     "letter_order",
     "wake",
     "ended",
+    "alarm",
 )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from stagewright.adapters.redis import commits as encoding
+from stagewright.adapters.redis.alarms import tell
 from stagewright.adapters.redis.connection import Argument, Command
 from stagewright.adapters.redis.functions import Functions
 from stagewright.adapters.redis.keys import PartitionKeys
@@ -116,12 +117,16 @@ class Steps:
             for task in commit.new_tasks:
                 lanes.note(task.lane, ids.partition_of(commit.workflow_id), task.priority)
 
-    def note_timers(self) -> None:
-        """Note what falls due."""
+    async def tell_timers(self) -> None:
+        """Note what falls due, here and wherever the partition is owned."""
+        instants: dict[int, int] = {}
         for commit in self._commits:
             if commit.timers:
-                partition = ids.partition_of(commit.workflow_id)
-                self._shared.watch.falls_due(partition, min(commit.timers.values()))
+                partition, at_ms = ids.partition_of(commit.workflow_id), min(commit.timers.values())
+                instants[partition] = min(at_ms, instants.get(partition, at_ms))
+        for partition, at_ms in instants.items():
+            self._shared.watch.falls_due(partition, at_ms)
+        await tell(self._shared, instants)
 
     def _calls(self, partition: int) -> list[list[int]]:
         places = self._groups[partition]

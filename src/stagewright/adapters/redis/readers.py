@@ -24,6 +24,8 @@ BLOCK_MS = 5_000
 BLOCKING = ("BLOCK", BLOCK_MS)
 PLACES = 4
 """A read is led from one node of a cluster to the next at most so often."""
+LATE_S = 3.0
+"""An answer that has not come so long after it had to: with `BLOCK_MS` less than ten seconds."""
 UNBOUNDED = 1 << 62
 
 Entries = dict[str, list[tuple[str, list[bytes]]]]
@@ -71,7 +73,7 @@ class Line:
     ) -> Entries:
         """Read where the streams are served, and where they are just moving to."""
         command = ("XREAD", "COUNT", count, *block, "STREAMS", *positions, *positions.values())
-        timeout_s = self._server.timeout_s + (BLOCK_MS / 1000 if block else 0)
+        timeout_s = BLOCK_MS / 1000 + LATE_S if block else self._server.timeout_s
         reply: Any = None
         for _ in range(PLACES):
             try:
@@ -163,13 +165,19 @@ class Reader:
         return _joined(await asyncio.gather(*(line.read(part, count) for line, part in lines)))
 
     async def wait_or_sleep(
-        self, positions: Mapping[str, str], count: int, clock: IClock, delay_s: float
+        self,
+        positions: Mapping[str, str],
+        count: int,
+        clock: IClock,
+        delay_s: float,
+        sooner: asyncio.Future[None] | None = None,
     ) -> Entries:
-        """Return what is there as soon as something is, or nothing after a time at the latest."""
+        """Return what is there as soon as something is, or nothing after a time or `sooner`."""
         waiting = [line.wait(part, count) for line, part in self._each(positions)]
         sleeping = asyncio.ensure_future(clock.sleep(delay_s))
         try:
-            await asyncio.wait((*waiting, sleeping), return_when=asyncio.FIRST_COMPLETED)
+            others = () if sooner is None else (sooner,)
+            await asyncio.wait((*waiting, sleeping, *others), return_when=asyncio.FIRST_COMPLETED)
         finally:
             sleeping.cancel()
         return self._collect()

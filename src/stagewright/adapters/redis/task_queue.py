@@ -53,7 +53,7 @@ class RedisTaskQueue:
         steps = Steps(self._shared, commits, now_ms)
         steps.note_tasks()  # the claim comes after the commits
         claimed = await self._lead(steps, claim, now_ms)
-        steps.note_timers()
+        await steps.tell_timers()
         return Advanced(steps.verdicts, claimed)
 
     async def _lead(self, lead: Lead, claim: Claim | None, now_ms: int) -> Sequence[ClaimedTask]:

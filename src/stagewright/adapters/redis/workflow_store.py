@@ -48,7 +48,7 @@ class RedisWorkflowStore:
         steps = Steps(self._shared, commits, now_ms)
         await send(steps, self._functions)
         steps.note_tasks()
-        steps.note_timers()
+        await steps.tell_timers()
         return steps.verdicts
 
     async def _run(self, commands: Sequence[Command]) -> list[Any]:

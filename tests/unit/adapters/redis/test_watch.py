@@ -13,14 +13,14 @@ def test_everything_is_looked_at_first() -> None:
 
 def test_a_partition_with_nothing_due_is_left_alone_for_a_second() -> None:
     watch = Watch(2)
-    watch.looked(0, 1_000, None)
+    watch.looked(0, 1_000, None, 0)
     assert watch.to_look_at([0, 1], 1_999) == [1]
     assert watch.to_look_at([0, 1], 2_000) == [0, 1]
 
 
 def test_what_falls_due_earlier_is_looked_at_then() -> None:
     watch = Watch(1)
-    watch.looked(0, 1_000, 1_200)
+    watch.looked(0, 1_000, 1_200, 0)
     assert watch.next_look_ms([0]) == 1_200
     watch.falls_due(0, 1_100)
     watch.falls_due(0, 5_000)
@@ -29,8 +29,37 @@ def test_what_falls_due_earlier_is_looked_at_then() -> None:
 
 def test_what_is_far_away_does_not_keep_others_waiting() -> None:
     watch = Watch(1)
-    watch.looked(0, 1_000, 99_000)
+    watch.looked(0, 1_000, 99_000, 0)
     assert watch.next_look_ms([0]) == 2_000
+
+
+def test_where_nothing_moves_looks_become_rare_and_something_makes_them_frequent() -> None:
+    watch, now_ms, pauses = Watch(1), 0, []
+    for _ in range(6):
+        watch.looked(0, now_ms, None, 7)
+        pauses.append(watch.next_look_ms([0]) - now_ms)
+        now_ms = watch.next_look_ms([0])
+    assert pauses == [1_000, 2_000, 4_000, 8_000, 10_000, 10_000]
+    watch.looked(0, now_ms, None, 8)
+    assert watch.next_look_ms([0]) == now_ms + 1_000
+
+
+def test_who_never_looks_does_not_watch() -> None:
+    watch = Watch(2)
+    watch.looked(0, 50_000, None, 0)
+    watch.falls_due(1, 51_000)
+    assert [watch.watches(number, 50_500) for number in (0, 1)] == [True, False]
+
+
+async def test_who_waits_is_told_of_what_falls_due_earlier() -> None:
+    watch = Watch(1)
+    watch.looked(0, 1_000, 1_500, 0)
+    waiting = watch.sooner()
+    watch.falls_due(0, 1_600)
+    assert not waiting.done()
+    watch.falls_due(0, 1_400)
+    assert waiting.done()
+    watch.forget(waiting)
 
 
 def progress(commits: int, history: str = "h", begun: int = 0) -> Progress:
