@@ -24,6 +24,8 @@ class House(BaseModel):
 
 def _note(ctx: AgentContext, output: House) -> None:
     """Append one line with a single write: a kill cuts one line at most."""
+    if os.environ.get("JOURNAL") == "off":
+        return
     line = orjson.dumps(
         {
             "workflow_id": ctx.workflow_id,

@@ -56,6 +56,7 @@ def _orchestrator_options(settings: Settings) -> OrchestratorOptions:
         ownership_ttl_s=settings.ownership_s,
         retention_s=settings.retention_s,
         tombstone_s=settings.tombstone_s,
+        retain_every_s=min(300.0, settings.retention_s),
     )
 
 
