@@ -16,6 +16,10 @@ from stagewright.domain.workflow import WorkflowState
 from stagewright.ports.backend import Backend
 from stagewright.ports.workflow_store import IWorkflowStore, Stored
 
+HELD_FOR_MS = 60_000
+"""By the workflows' own time. Reading a workflow again costs less than holding it for nothing."""
+FEW = 4
+
 
 @dataclass(slots=True)
 class Live:
@@ -75,6 +79,14 @@ class LiveWorkflows:
         self._held[id_] = live
         self._held.move_to_end(id_)
         if len(self._held) > self._limit:
+            self._held.popitem(last=False)
+        self._let_go(live.state.updated_at_ms - HELD_FOR_MS)
+
+    def _let_go(self, before_ms: int) -> None:
+        """Let go of what did not move for a while: others may have ended it long ago."""
+        for _ in range(FEW):
+            if next(iter(self._held.values())).state.updated_at_ms >= before_ms:
+                return
             self._held.popitem(last=False)
 
     def drop(self, workflow_id: str) -> None:

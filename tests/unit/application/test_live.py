@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stagewright.application.live import LiveWorkflows, load_one
+from stagewright.application.live import HELD_FOR_MS, LiveWorkflows, load_one
 from stagewright.domain.errors import Refused
 from stagewright.domain.records import but
 from stagewright.domain.snapshot import encode_state
@@ -51,6 +51,18 @@ async def test_beyond_the_limit_the_one_kept_longest_ago_is_let_go(world: World)
     await lives.get(ids)
     await lives.get(ids)
     assert store.loads == [ids, ids[:1]]
+
+
+async def test_what_did_not_move_for_a_while_is_let_go_when_others_move(world: World) -> None:
+    await world.register()
+    old = await world.start()
+    await world.clock.advance(HELD_FOR_MS / 1_000 + 1)
+    new = await world.start()
+    store = Counting(world.backend.store)
+    lives = LiveWorkflows(store, world.catalog)
+    for id_ in (old, new, new, old):
+        await lives.get([id_])
+    assert store.loads == [[old], [new], [old]]
 
 
 async def test_a_dropped_one_and_all_after_a_clear_are_loaded_again(world: World) -> None:
