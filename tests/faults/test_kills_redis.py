@@ -72,6 +72,10 @@ class Deployment:
         run = ["agent", "run", str(PIPELINE)]
         return Member(name, run, env | {"STAGEWRIGHT_HAND_IN": way}, self._folder)
 
+    def leave_out(self, name: str) -> None:
+        """Do without one."""
+        self.members = [member for member in self.members if member.name != name]
+
     def start(self) -> None:
         for member in self.members:
             member.start()

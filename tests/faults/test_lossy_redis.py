@@ -112,6 +112,38 @@ async def survived(folder: Path, workflows: int, options: str = "") -> Outcome:
     )
 
 
+async def resumed(folder: Path, harm: Harm) -> float:
+    """Harm all connections of all processes at once; how long until new work is done, in seconds.
+
+    Agents hand in through the inbox, so that a reader that waits is needed as well.
+    """
+    with RedisServer() as redis:
+        await register(redis.url)
+        async with lines(redis) as proxies:
+            urls = {name: proxy.url for name, proxy in proxies.items()}
+            deployment, submitter = Deployment(redis, folder, urls), Submitter(redis.url)
+            deployment.leave_out("agents-steps")
+            await anyio.to_thread.run_sync(deployment.start)
+            await submitter.submit(range(3), 0)
+            await finished(submitter, 3)
+            for proxy in proxies.values():
+                proxy.harm_all(harm)
+            begun_s = anyio.current_time()
+            await submitter.submit(range(3, 6), 0)
+            await finished(submitter, 6)
+            took_s = anyio.current_time() - begun_s
+            await anyio.to_thread.run_sync(deployment.stop)
+    assert sum(proxy.harmed[harm] for proxy in proxies.values()) > 0
+    return took_s
+
+
+async def finished(submitter: Submitter, workflows: int) -> None:
+    """Wait until so many have completed."""
+    with anyio.fail_after(60):
+        while await submitter.completed() < workflows:  # noqa: ASYNC110 - over a connection
+            await anyio.sleep(0.1)
+
+
 async def test_nothing_is_lost_or_done_twice_over_lossy_lines(tmp_path: Path) -> None:
     outcome = await survived(tmp_path, 100, "?socket_timeout=1.5")
     sys.stdout.write(f"{outcome}\n")
