@@ -113,7 +113,7 @@ async def survived(folder: Path, workflows: int, options: str = "") -> Outcome:
 
 
 async def resumed(folder: Path, harm: Harm) -> float:
-    """Harm all connections of all processes at once; how long until new work is done, in seconds.
+    """Harm all connections of all processes at once; how long until new work moves, in seconds.
 
     Agents hand in through the inbox, so that a reader that waits is needed as well.
     """
@@ -130,11 +130,23 @@ async def resumed(folder: Path, harm: Harm) -> float:
                 proxy.harm_all(harm)
             begun_s = anyio.current_time()
             await submitter.submit(range(3, 6), 0)
-            await finished(submitter, 6)
+            await moved(redis.url, submitter.acknowledged[3:])
             took_s = anyio.current_time() - begun_s
+            await finished(submitter, 6)
             await anyio.to_thread.run_sync(deployment.stop)
     assert sum(proxy.harmed[harm] for proxy in proxies.values()) > 0
     return took_s
+
+
+async def moved(url: str, workflow_ids: list[str]) -> None:
+    """Wait until a result of each was claimed, done, handed in, received and applied."""
+    async with opened(Settings(url=url)) as container:
+        with anyio.fail_after(60):
+            while True:
+                evidence = await gather(container.backend().store, workflow_ids)
+                if all(len(one.log) > 1 for one in evidence):
+                    return
+                await anyio.sleep(0.1)
 
 
 async def finished(submitter: Submitter, workflows: int) -> None:

@@ -18,7 +18,7 @@ class RunnerOptions:
     """How long tasks may go on after `stop`."""
     sweep_s: float = 1.0
     """How soon work is found whose hint was lost, when there is work."""
-    sweep_most_s: float = 5.0
+    sweep_most_s: float = 3.0
     """The same when nothing was found for a while."""
     batch: int = 256
     """Most results or claims in one call."""

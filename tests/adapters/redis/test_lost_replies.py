@@ -124,3 +124,17 @@ async def test_a_read_that_waits_is_made_again(line: Line, clock: VirtualClock) 
     found = await at_once(reading)
     assert line.proxy.harmed == {Harm.LOSE_REPLY: 1}
     assert [message.body for message in found.messages] == [b"news"]
+
+
+async def test_when_the_line_is_dead_one_call_waits_in_vain_and_not_one_for_each_connection(
+    server: RedisServer, options: BackendOptions, clock: VirtualClock
+) -> None:
+    async with (
+        Proxy(server.port).running() as proxy,
+        open_backend(f"{proxy.url}?socket_timeout=0.3", options, clock) as backend,
+    ):
+        await asyncio.gather(*(backend.store.load([ONE]) for _ in range(4)))
+        proxy.harm_all(Harm.BLACK_HOLE)
+        with pytest.raises(OutcomeUnknown):
+            await backend.store.load([ONE])
+        assert await backend.store.load([ONE]) == [None]

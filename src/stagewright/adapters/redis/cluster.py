@@ -197,6 +197,11 @@ class Cluster:
         places = self._slots.masters
         return [self._seeds[0].at(place) for place in random.sample(places, len(places))]
 
+    async def distrust(self) -> None:
+        """Use no connection again that lies idle now."""
+        for node in self._nodes.values():
+            await node.distrust()
+
     async def close(self) -> None:
         """Close all connections."""
         for node in self._nodes.values():

@@ -23,7 +23,7 @@ from redis.exceptions import RedisError, ResponseError
 from stagewright.adapters.redis import errors
 from stagewright.adapters.redis.library import library
 from stagewright.adapters.redis.parser import Bounds
-from stagewright.domain.errors import ConfigurationError, StagewrightError
+from stagewright.domain.errors import ConfigurationError, OutcomeUnknown, StagewrightError
 
 CALLS_AT_ONCE = 16
 CALL_TIMEOUT_S = 5.0
@@ -149,12 +149,22 @@ async def drop(connection: AbstractConnection) -> None:
 
 
 class Client:
-    """Calls over a bounded pool of connections; who finds none free waits for its turn."""
+    """Calls over a bounded pool of connections; who finds none free waits for its turn.
+
+    When an answer was lost on one connection, those that lay idle since before are not trusted: on
+    a network that swallows everything each of them would cost another wait in vain.
+    """
 
     def __init__(self, address: Address) -> None:
         self._address = address
         self._free = asyncio.Semaphore(CALLS_AT_ONCE)
         self._idle: list[AbstractConnection] = []
+
+    async def distrust(self) -> None:
+        """Close the connections that nobody uses at the moment."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            await drop(connection)
 
     async def call(self, *command: Argument) -> Any:
         """Run one command; raise what its reply says."""
@@ -169,6 +179,9 @@ class Client:
             try:
                 await ready(connection, timeout_s)
                 return await exchange(connection, commands, timeout_s)
+            except OutcomeUnknown:
+                await self.distrust()
+                raise
             finally:
                 self._idle.append(connection)
 

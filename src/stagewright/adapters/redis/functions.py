@@ -39,6 +39,10 @@ class Functions:
         _check(commands, replies)
         return replies
 
+    async def distrust(self) -> None:
+        """Use no connection again that lies idle now: another one was found to be dead."""
+        await self._server.distrust()
+
 
 def _check(commands: Sequence[Command], replies: Sequence[Any]) -> None:
     refusals = [reply for reply in replies if isinstance(reply, Exception)]

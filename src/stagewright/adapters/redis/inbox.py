@@ -73,6 +73,7 @@ class Inbox:
                 try:
                     found = await self._look(reader, wanted, now_ms, give_up_ms)
                 except Unreachable:
+                    await self._functions.distrust()
                     if self._clock.now_ms() >= give_up_ms:
                         raise
                     await asyncio.sleep(random.uniform(*_PAUSES_S))  # noqa: S311  # no secret

@@ -98,6 +98,10 @@ class Node:
         if not (isinstance(reply, ResponseError) and "already exists" in str(reply)):
             checked(reply)
 
+    async def distrust(self) -> None:
+        """Use no connection again that lies idle now."""
+        await self._client.distrust()
+
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()

@@ -71,6 +71,10 @@ class Server(Protocol):
         """Note that a server did not answer: keys may be served elsewhere by now."""
         ...
 
+    async def distrust(self) -> None:
+        """Use no connection again that lies idle now: another one was found to be dead."""
+        ...
+
     def listening_posts(self) -> Sequence[Address]:
         """Return where all channels can be heard: one that answers is enough."""
         ...
@@ -117,6 +121,10 @@ class Single:
 
     def doubt(self) -> None:
         """There is nowhere else to look."""
+
+    async def distrust(self) -> None:
+        """Use no connection again that lies idle now."""
+        await self._node.distrust()
 
     def listening_posts(self) -> Sequence[Address]:
         """Return its address."""
