@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
 import sys
@@ -54,6 +55,7 @@ class Deployment:
         """`urls`: by process, where it finds the server."""
         self.redis, self._folder, self._environment = redis, folder, environment
         (folder / "journal").mkdir()
+        atexit.register(self.stop)  # also when a test fails half way
         self.members = [
             self._member(name, (urls or {}).get(name, redis.url)) for name in self.NAMES
         ]
