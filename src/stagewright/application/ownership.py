@@ -17,7 +17,7 @@ from stagewright.ports.kv_store import IKVStore
 from stagewright.ports.system import IClock
 
 ORCHESTRATORS = "orchestrator:"
-_PRESENT = ORCHESTRATORS + "present:"
+PRESENT = ORCHESTRATORS + "present:"
 _OWNER = ORCHESTRATORS + "owner:"
 
 
@@ -56,8 +56,9 @@ class Ownership:
     async def renew(self) -> frozenset[int]:
         """Renew what is owned, give up a surplus, take what is free up to a fair share."""
         now_ms = self._clock.now_ms()
-        sign = orjson.dumps({"told_at_ms": now_ms, "next_s": self.renew_s})
-        await self._kv.set(_PRESENT + self._holder, sign, self._ttl_s, now_ms)
+        promise = {"next_s": self.renew_s, "lasts_s": self._ttl_s}
+        sign = orjson.dumps({"told_at_ms": now_ms, **promise})
+        await self._kv.set(PRESENT + self._holder, sign, self._ttl_s, now_ms)
         told = await self._kv.scan(ORCHESTRATORS, now_ms)
         if self._inherit:
             await self._take_all(told)
@@ -80,7 +81,7 @@ class Ownership:
         """Those who own the partitions are dead: do not wait for their leases to run out."""
         self._inherit = False
         for holder in _present(told) - {self._holder}:
-            await self._kv.delete(_PRESENT + holder)  # or a share would be kept free for the dead
+            await self._kv.delete(PRESENT + holder)  # or a share would be kept free for the dead
         for partition in range(self._partitions):
             value = self._claim_of_mine()
             await self._kv.set(owner_key(partition), value, None, self._clock.now_ms())
@@ -113,18 +114,12 @@ class Ownership:
         """Give everything up, so that others need not wait for the lease to run out."""
         for partition in sorted(self._values):
             await self._give_up(partition)
-        await self._kv.delete(_PRESENT + self._holder)
+        await self._kv.delete(PRESENT + self._holder)
 
 
 def owner_key(partition: int) -> str:
     """Return the key of a partition's owner."""
     return f"{_OWNER}{partition}"
-
-
-async def present(kv: IKVStore, now_ms: int) -> dict[str, bytes]:
-    """Return the orchestrators that are alive, each with its newest sign of life."""
-    told = await kv.scan(_PRESENT, now_ms)
-    return {key.removeprefix(_PRESENT): sign for key, sign in told.items()}
 
 
 async def owners(kv: IKVStore, now_ms: int) -> dict[int, str]:
@@ -133,7 +128,7 @@ async def owners(kv: IKVStore, now_ms: int) -> dict[int, str]:
 
 
 def _present(told: Mapping[str, bytes]) -> frozenset[str]:
-    return frozenset(key.removeprefix(_PRESENT) for key in told if key.startswith(_PRESENT))
+    return frozenset(key.removeprefix(PRESENT) for key in told if key.startswith(PRESENT))
 
 
 def _owners(told: Mapping[str, bytes]) -> dict[int, str]:

@@ -12,7 +12,8 @@ import structlog
 from stagewright.application.catalog import Catalog
 from stagewright.application.explain import Scene, explain, live_agents
 from stagewright.application.live import Live, load_one
-from stagewright.application.ownership import owners, present
+from stagewright.application.ownership import PRESENT, owners
+from stagewright.application.signs import AGENTS, signs_of_life, silent_views
 from stagewright.domain.effects import waiting_kinds
 from stagewright.domain.errors import NotFound, StagewrightError, WorkflowNotFound
 from stagewright.domain.ids import partition_of
@@ -39,8 +40,6 @@ from stagewright.ports.views import (
 from stagewright.ports.workflow_store import Query, Stored
 
 log = structlog.get_logger(__name__)
-
-AGENTS = "presence:agent:"
 
 
 class Queries:
@@ -101,11 +100,8 @@ class Queries:
         )
 
     async def _agents(self) -> list[AgentView]:
-        found = await self._backend.kv.scan(AGENTS, self._clock.now_ms())
-        return [
-            AgentView.model_validate({"holder": key[len(AGENTS) :], **orjson.loads(body)})
-            for key, body in sorted(found.items())
-        ]
+        living, _ = await signs_of_life(self._backend.kv, AGENTS, self._clock.now_ms())
+        return [AgentView(**sign) for sign in living]
 
     async def list(self, query: Query) -> WorkflowPage:
         """Return a page of workflows."""
@@ -183,8 +179,10 @@ class Queries:
         if not all(health.ok for health in ports.values()):
             return self._offline(ports)
         now_ms = self._clock.now_ms()
+        orchestrators, silent = await signs_of_life(self._backend.kv, PRESENT, now_ms)
+        workers, silent_workers = await signs_of_life(self._backend.kv, AGENTS, now_ms)
         owned = await owners(self._backend.kv, now_ms)
-        agents = await self._agents()
+        agents = [AgentView(**sign) for sign in workers]
         lanes = [
             LaneView(
                 lane=depth.lane,
@@ -195,7 +193,6 @@ class Queries:
             )
             for depth in await self._backend.tasks.depths()
         ]
-        orchestrators = await present(self._backend.kv, now_ms)
         level, reason = _level(ports, bool(orchestrators), owned, lanes, self._backend.partitions)
         losses = await self._backend.kv.scan("loss:", now_ms)
         return SystemView(
@@ -211,7 +208,9 @@ class Queries:
             lanes=lanes,
             losses=[body.decode() for _, body in sorted(losses.items())],
             concerns=list(ports["store"].concerns),
-            orchestrators=_orchestrators(orchestrators),
+            orchestrators=[OrchestratorView(**sign) for sign in orchestrators],
+            silent=silent_views("orchestrator", silent)
+            + silent_views("agent process", silent_workers),
             at_ms=now_ms,
         )
 
@@ -255,13 +254,6 @@ def _level(
     if unserved:
         return "limited", f"no live agent for {', '.join(unserved)}"
     return "full", "everything moves"
-
-
-def _orchestrators(found: Mapping[str, bytes]) -> list[OrchestratorView]:
-    return [
-        OrchestratorView(holder=holder, **orjson.loads(sign))
-        for holder, sign in sorted(found.items())
-    ]
 
 
 async def _asked(port: Any) -> PortHealth:

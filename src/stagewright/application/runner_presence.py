@@ -48,6 +48,7 @@ class Presence:
             "started_at_ms": self._started_at_ms,
             "told_at_ms": now_ms,
             "next_s": self._every_s,
+            "lasts_s": self._ttl_s,
             "agents": self._roster.to_json(),
         }
         await self._kv.set(self._key, orjson.dumps(body), self._ttl_s, now_ms)

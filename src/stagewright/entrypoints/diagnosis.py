@@ -126,9 +126,11 @@ def _of_signs(view: SystemView) -> Iterator[Finding]:
     for kind, holder, told_at_ms, next_s in signs:
         if told_at_ms is not None:
             yield from _of_sign(f"{kind} {holder}", view.at_ms - told_at_ms, next_s * 1_000)
+    for gone in view.silent:
+        age_s = (view.at_ms - gone.told_at_ms) / 1_000
+        yield _silent(f"{gone.kind} {gone.holder}", age_s)
     held = {one.holder for one in view.orchestrators}
-    gone = sorted(set(view.owners.values()) - held) if held else []
-    for holder in gone:
+    for holder in sorted(set(view.owners.values()) - held) if held else ():
         found = f"{holder} owns partitions and gives no sign of life"
         yield Finding("signs of life", WARNING, found, "They are free within seconds.")
 
@@ -139,8 +141,11 @@ def _of_sign(who: str, age_ms: int, next_ms: float) -> Iterator[Finding]:
         verdict = FAILED if age_ms < -_BAD_SKEW_MS else WARNING
         yield Finding("clocks", verdict, found, _SAME_TIME)
     elif age_ms > 2 * next_ms + _SKEW_MS:
-        found = f"no sign of life of {who} for {age_ms / 1_000:.0f} s"
-        yield Finding("signs of life", WARNING, found, _STALE)
+        yield _silent(who, age_ms / 1_000)
+
+
+def _silent(who: str, age_s: float) -> Finding:
+    return Finding("signs of life", WARNING, f"no sign of life of {who} for {age_s:.0f} s", _STALE)
 
 
 def _of_lanes(view: SystemView) -> Iterator[Finding]:

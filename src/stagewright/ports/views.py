@@ -167,6 +167,14 @@ class OrchestratorView(_View):
     """How soon it should do so again."""
 
 
+class SilentView(_View):
+    """A process that gave signs of life lately and does not any more."""
+
+    kind: str
+    holder: str
+    told_at_ms: int
+
+
 class SystemView(_View):
     """Health of the whole."""
 
@@ -186,6 +194,8 @@ class SystemView(_View):
     concerns: list[Concern] = []
     """What is wrong with the store's settings, version, clock or space, with what to do."""
     orchestrators: list[OrchestratorView] = []
+    silent: list[SilentView] = []
+    """Those who fell silent within ten minutes without saying goodbye, or whose clock is behind."""
     at_ms: int = 0
     """When this was found, by the clock of the process that answers."""
 

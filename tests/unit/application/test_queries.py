@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 
 from stagewright.application.ownership import owner_key
@@ -212,7 +213,29 @@ async def test_orchestrators_are_shown_with_their_last_sign_of_life(world: World
         view = await world.queries.system()
     (one,) = view.orchestrators
     assert (one.holder, one.told_at_ms) == ("one", view.at_ms)
-    assert one.next_s == pytest.approx(4.0)
+    assert one.next_s == pytest.approx(10 / 2.5)
+
+
+@pytest.mark.parametrize("prefix", ["presence:agent:", "orchestrator:present:"])
+async def test_who_fell_silent_is_shown_for_a_while_and_is_not_alive(
+    world: World, prefix: str
+) -> None:
+    now_ms = world.clock.now_ms()
+    process = {"host": "h", "pid": 7, "started_at_ms": 1, "agents": {}}
+    sign = {"told_at_ms": now_ms, "next_s": 5.0, "lasts_s": 15.0, **process}
+    await world.backend.kv.set(f"{prefix}w1", orjson.dumps(sign), 15.0, now_ms)
+    alive = await world.queries.system()
+    await world.clock.advance(60)
+    lately = await world.queries.system()
+    await world.clock.advance(600)
+    later = await world.queries.system()
+    assert [len([*view.agents, *view.orchestrators]) for view in (alive, lately, later)] == [
+        1,
+        0,
+        0,
+    ]
+    assert [len(view.silent) for view in (alive, lately, later)] == [0, 1, 0]
+    assert (lately.silent[0].holder, lately.silent[0].told_at_ms) == ("w1", now_ms)
 
 
 async def test_losses_that_were_noticed_are_shown_in_order(world: World) -> None:

@@ -8,7 +8,7 @@ from stagewright.entrypoints.client.stagewright import Stagewright
 from stagewright.entrypoints.connections import Connection
 from stagewright.entrypoints.diagnosis import Finding, diagnose
 from stagewright.ports.health import Concern
-from stagewright.ports.views import AgentView, LaneView, OrchestratorView, PortView
+from stagewright.ports.views import AgentView, LaneView, OrchestratorView, PortView, SilentView
 from tests.unit.entrypoints.fakes import FakeControl, FakeLetters, letter, system
 
 AGENT = AgentView(holder="h", host="h", pid=1, started_at_ms=1, agents={"build": {}})
@@ -121,3 +121,10 @@ async def test_who_owns_partitions_and_is_not_alive_is_named() -> None:
         "warning",
         "o2 owns partitions and gives no sign of life",
     )
+
+
+async def test_who_fell_silent_lately_is_named() -> None:
+    gone = SilentView(kind="agent process", holder="h:1:ab", told_at_ms=1_000_000)
+    finding = await found(FakeControl(health=system(at_ms=1_240_000, silent=[gone])))
+    assert finding["signs of life"].found == "no sign of life of agent process h:1:ab for 240 s"
+    assert "its clock is behind" in finding["signs of life"].remedy
