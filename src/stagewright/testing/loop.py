@@ -108,9 +108,15 @@ def run_virtually(clock: VirtualClock, main: Callable[[], Coroutine[Any, Any, T]
         with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner:
             return runner.run(main())
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _inside_a_loop():
         return run()
     with ThreadPoolExecutor(1) as beside:
         return beside.submit(run).result()
+
+
+def _inside_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -6,19 +6,21 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from stagewright.adapters.memory import open_backend
 from stagewright.application.agents import Agent
-from stagewright.application.catalog import Catalog
+from stagewright.application.catalog import Catalog, Compiled
 from stagewright.application.commands import Commands
 from stagewright.application.control import Control
 from stagewright.application.explain import Scene, explain
 from stagewright.application.orchestrator import Orchestrator, OrchestratorOptions
+from stagewright.application.replay import replay_report
 from stagewright.application.runner import AgentRunner
 from stagewright.application.runner_options import RunnerOptions
 from stagewright.domain.builder import Workflow
+from stagewright.domain.definition import AgentStage, Definition
 from stagewright.domain.errors import StagewrightError, TimedOut, Unreachable
 from stagewright.domain.snapshot import decode_state
 from stagewright.domain.workflow import (
@@ -88,6 +90,20 @@ WATCHFUL = Pace(
 )  # fmt: skip
 
 
+class CompiledOnce(Catalog):
+    """Compiles a definition once for all runs of a play."""
+
+    def __init__(self, life: Life, shared: dict[str, Compiled]) -> None:
+        super().__init__(life.backend.registry, life.clock)
+        self._known_to_all = shared
+
+    async def _compile(self, definition: Definition) -> Compiled:
+        hash_ = definition.content_hash
+        if hash_ not in self._known_to_all:
+            self._known_to_all[hash_] = await super()._compile(definition)
+        return self._known_to_all[hash_]
+
+
 class Waits(StagewrightError):
     """The workflow waits for somebody, and nobody in the test gives it."""
 
@@ -120,6 +136,15 @@ class Play:
     agents: list[Agent[..., Any]]
     people: People
     during: During | None = None
+    compiled: dict[str, Compiled] = field(default_factory=dict)
+    """What was compiled for one run serves the others."""
+
+    @property
+    def patience_s(self) -> float:
+        """How long no step may be taken: longer than attempts, lost leases and takeovers last."""
+        stages = self.workflow.definition.every_stage()
+        timeouts = [one.timeout_s for one in stages if isinstance(one, AgentStage)]
+        return 300.0 + 2 * max(timeouts, default=0.0)
 
 
 class Trial:
@@ -135,6 +160,7 @@ class Trial:
         self.broken: list[str] = []
         self.url = f"memory://trial-{id(self)}"
         self.workflow_id = ""
+        self._moved_s = 0.0
         self.wrapped: Callable[[Backend], Backend] = lambda backend: backend
         """Adds whatever stands between the processes' ports and the backend."""
         self.supervisor = Supervisor(
@@ -153,24 +179,38 @@ class Trial:
             self.supervisor.begin("client", self._ask)
             try:
                 await self._until_the_end(backend)
+                await self._examine(backend)
                 return await self._control(backend).queries.show(self.workflow_id)
             finally:
                 await self.supervisor.end()
 
     async def _until_the_end(self, backend: Backend) -> None:
         acting = asyncio.ensure_future(self._act(backend))
-        give_up = asyncio.ensure_future(self.clock.sleep(GIVE_UP_S))
+        give_up = asyncio.ensure_future(self._stands_still())
         try:
             await asyncio.wait({acting, self._ended, give_up}, return_when=asyncio.FIRST_COMPLETED)
             if acting.done():
                 acting.result()
                 await asyncio.wait({self._ended, give_up}, return_when=asyncio.FIRST_COMPLETED)
-            if not self._ended.done():
-                raise TimedOut(f"workflow {self.play.workflow.name}", after_s=GIVE_UP_S)
-            self._ended.result()
+            (give_up if give_up.done() else self._ended).result()
         finally:
             for task in (acting, give_up):
                 task.cancel()
+
+    async def _examine(self, backend: Backend) -> None:
+        """The log must give the snapshot, byte for byte."""
+        report = await replay_report(backend, self.workflow_id)
+        if not report.equal:
+            self.broken.append(f"the log does not give the snapshot: {report.difference}")
+
+    async def _stands_still(self) -> None:
+        """Raise TimedOut once no step was taken for longer than any agent may take."""
+        patience_s = GIVE_UP_S
+        if self.pace.leaps:
+            patience_s = self.play.patience_s
+        while self.clock.monotonic_s() < self._moved_s + patience_s:
+            await self.clock.sleep(patience_s / 4)
+        raise TimedOut(f"a step of workflow {self.play.workflow.name}", after_s=patience_s)
 
     # --- processes -----------------------------------------------------------------------------
 
@@ -181,14 +221,14 @@ class Trial:
             yield Life(process, self.faults.ports(watched, process), clock)
 
     async def _orchestrate(self, life: Life) -> None:
-        catalog = Catalog(life.backend.registry, life.clock)
+        catalog = self._catalog(life)
         parts = (life.backend, catalog, life.clock, self.ids, self.randomness)
         await Orchestrator(*parts, options=self.pace.orchestrator).run()
 
     async def _serve(self, life: Life) -> None:
         if not self.play.agents:
             return
-        catalog = Catalog(life.backend.registry, life.clock) if self.deciding else None
+        catalog = self._catalog(life) if self.deciding else None
         agents = dict.fromkeys(self.play.agents, 10)
         parts = (life.backend, agents, life.clock, self.ids, self.randomness)
         await AgentRunner(*parts, options=self.pace.runner, catalog=catalog).run()
@@ -205,12 +245,13 @@ class Trial:
 
     async def _see_through(self, life: Life) -> None:
         workflow = self.play.workflow
-        catalog = Catalog(life.backend.registry, life.clock)
+        catalog = self._catalog(life)
         commands = Commands(life.backend, catalog, life.clock, self.ids, self.randomness)
         name = f"{workflow.name}@{workflow.version}"
         request = StartRequest(definition=name, input=self.play.given, key=KEY)
         self.workflow_id = (await commands.start(request)).workflow_id
         async for state in states(life.backend, self.workflow_id):
+            self._moved_s = self.clock.monotonic_s()
             for said in self.play.people.says(state):
                 await commands.command(self.workflow_id, said)
                 break  # what was said may have changed all the rest
@@ -235,6 +276,10 @@ class Trial:
             )
         if self.pace.leaps and instants and min(instants) > self.clock.now_ms() + FAR_MS:
             self.clock.set_ms(min(instants))
+            self._moved_s = self.clock.monotonic_s()
+
+    def _catalog(self, life: Life) -> Catalog:
+        return CompiledOnce(life, self.play.compiled)
 
     # --- the rest ------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ def test_its_tests_pass(cli: Cli, name: str) -> None:
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "2 passed" in run.stdout
+    assert "3 passed" in run.stdout
 
 
 def test_its_settings_are_understood(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
