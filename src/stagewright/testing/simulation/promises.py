@@ -219,7 +219,11 @@ class Promises(Witness):
         for message in messages:
             place = (message.partition, message.position)
             if place not in self._inbox:
-                self._inbox[place] = task_of(message.body)
+                self._inbox[place] = known = task_of(message.body)
+                if known is not None:  # who redrives a letter gives it the token of now
+                    cause, task_id, token = known
+                    before = self._results.get(cause, (task_id, token))
+                    self._results[cause] = max(before, (task_id, token))
 
     def acknowledged(self, messages: Iterable[InboxMessage]) -> None:
         """A message that is deleted without a step must be one that nobody waits for."""

@@ -18,6 +18,7 @@ from stagewright.application.commands import Commands
 from stagewright.application.replay import replay_report
 from stagewright.domain.errors import StagewrightError
 from stagewright.domain.workflow import (
+    QUARANTINED,
     ApprovalWait,
     Awaiting,
     GroupWait,
@@ -27,10 +28,10 @@ from stagewright.domain.workflow import (
 )
 from stagewright.ports.backend import BackendOptions
 from stagewright.ports.control import CommandReply, CommandRequest, Started
-from stagewright.ports.message_bus import Message, Topic
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.faults import Crash
 from stagewright.testing.loop import Stuck, VirtualLoop, run_virtually
+from stagewright.testing.simulation.luck import redriven, storm
 from stagewright.testing.simulation.people import Order
 from stagewright.testing.simulation.weather import MOST_CALLS
 from stagewright.testing.simulation.world import START_MS, World
@@ -38,7 +39,6 @@ from stagewright.testing.simulation.world import START_MS, World
 STILL_S = 150.0
 """No workflow may stand still for so long once the storm is over; every timer is shorter."""
 LOOK_EVERY_S = 2.0
-GARBAGE = b'{"specversion": "1.0", "type": "stagewright.STAGE_RESULT", "task": 7}'
 
 
 @dataclass
@@ -105,7 +105,7 @@ async def _run(world: World) -> None:
     async with open_backend(world.url, options, world.clock) as world.backend:
         await world.register()
         world.begin()
-        await _storm(world)
+        await storm(world)
         calm = await _settled(world)
         if calm:
             await _everything_ends(world)
@@ -120,39 +120,6 @@ def _stray(world: World, context: dict[str, Any]) -> None:
     error = context.get("exception")
     if error is None or not isinstance(error, Crash):
         world.promises.broken(f"{context['message']}: {error!r}")
-
-
-async def _storm(world: World) -> None:
-    """Let bad things happen for a while, to clocks and messages too."""
-    chance, weather = world.chance, world.storm.weather
-    end_ms = world.clock.now_ms() + round(world.population.storm_s * 1_000)
-    while world.clock.now_ms() < end_ms:
-        await world.clock.sleep(round(chance.uniform(0.5, 6.0), 3))
-        if chance.random() < 0.1 and weather.jump_s:
-            jump_s = round(chance.uniform(0.0, weather.jump_s), 3)
-            world.records.fact("time jumped")
-            world.records.tell("TIME", f"jumps by {jump_s:g} s")
-            world.clock.set_ms(world.clock.now_ms() + round(jump_s * 1_000))
-        if chance.random() < weather.redeliver:
-            await _post(world)
-    world.storm.over = True
-    world.records.tell("STORM", "is over")
-    for life in world.supervisor.lives.values():
-        life.clock.skew_ms = 0
-
-
-async def _post(world: World) -> None:
-    """A stranger, or a network that remembers, puts something into an inbox."""
-    ids = list(world.promises.models)
-    if not ids:
-        return
-    old = world.promises.some_result(world.chance)
-    if old is None or world.chance.random() < 0.3:
-        message, fact = Message(world.chance.choice(ids), GARBAGE), "a stranger wrote"
-    else:
-        message, fact = old, "a result came again, late"
-    world.records.fact(fact)
-    await world.backend.bus.publish(Topic.INBOX, [message], 0)
 
 
 # --- calm ----------------------------------------------------------------------------------------
@@ -223,7 +190,7 @@ async def _everything_ends(world: World) -> None:
         for id_ in left:
             state = world.promises.models[id_].state
             if state is not None and not state.status.terminal:
-                await _give(people, state)
+                await _give(world, people, state)
         await world.clock.sleep(LOOK_EVERY_S)
 
 
@@ -232,14 +199,14 @@ def _living(world: World) -> list[str]:
     return [id_ for id_, one in models if one.state is not None and not one.state.status.terminal]
 
 
-async def _give(people: Commands, state: WorkflowState) -> None:
+async def _give(world: World, people: Commands, state: WorkflowState) -> None:
     """Give one workflow what it waits for."""
     if state.paused is not None:
         await _say(people, state, kind="resume")
         return
     for stage, wait in sorted(state.awaiting.items()):
         if isinstance(wait, HeldWait):
-            await _say(people, state, kind="cancel")
+            await _help(world, people, state, wait)
             return
         if isinstance(wait, SignalWait):
             await _say(people, state, kind="signal", name=wait.signal)
@@ -247,6 +214,15 @@ async def _give(people: Commands, state: WorkflowState) -> None:
             voted = {vote.by for vote in wait.votes}
             by = next(name for name in ("ann", "bob", "cem") if name not in voted)
             await _say(people, state, kind="approve", stage=stage, by=by, groups=("editors",))
+
+
+async def _help(world: World, people: Commands, state: WorkflowState, held: HeldWait) -> None:
+    """What could not be applied is applied by a person; everything else is given up."""
+    letters = await world.backend.dead_letters.list(state.workflow_id)
+    for letter in letters if held.outcome == QUARANTINED else ():
+        if await redriven(world, people, letter.letter_id):
+            return
+    await _say(people, state, kind="cancel")
 
 
 async def _say(people: Commands, state: WorkflowState, **words: Any) -> None:

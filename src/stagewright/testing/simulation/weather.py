@@ -52,8 +52,8 @@ class Weather:
         return cls(
             late=pick([0.0, 0.2, 0.6]),
             late_s=pick([0.003, 0.05, 2.0]),
-            fail=pick([0.0, 0.01, 0.04]),
-            kill=pick([0.0, 0.004, 0.012]),
+            fail=pick([0.0, 0.01, 0.04, 0.1]),
+            kill=pick([0.0, 0.004, 0.012, 0.03]),
             stall=pick([0.0, 0.0, 0.003]),
             stall_s=pick([4.0, 9.0, 35.0]),
             twice=pick([0.0, 0.03]),

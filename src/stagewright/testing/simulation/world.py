@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
 from stagewright.adapters.memory import open_backend
+from stagewright.application.agents import Agent
 from stagewright.application.catalog import Catalog
 from stagewright.application.commands import Commands
 from stagewright.application.orchestrator import Orchestrator, OrchestratorOptions
@@ -107,6 +108,8 @@ class World:
             clock, self._own_chance("deaths"), self.records, self._opened, self.promises.broken
         )
         self.backend: Backend
+        self.stoppable: dict[str, Callable[[], None]] = {}
+        """How each process is told to stop in order."""
         self.plans: dict[str, Plan] = {}
         self.url = f"memory://simulation-{id(self)}"
 
@@ -149,16 +152,27 @@ class World:
         options = replace(ORCHESTRATING, retention_s=self.population.retention_s)
         catalog = self._catalog(life)
         parts = (life.backend, catalog, life.clock, self.ids, self.randomness)
-        await Orchestrator(*parts, options=options, holder=life.process.name).run()
+        while True:  # one that stops in order is followed by another
+            orchestrator = Orchestrator(*parts, options=options, holder=life.process.name)
+            self.stoppable[life.process.name] = orchestrator.stop
+            await orchestrator.run()
 
     async def serve(self, life: Life, *, deciding: bool) -> None:
         """Live as a runner of agents."""
         catalog = self._catalog(life) if deciding else None
         agents = dict.fromkeys(self.cast.agents(), 2)
-        await AgentRunner(
+        while True:
+            runner = self._runner(life, agents, catalog)
+            self.stoppable[life.process.name] = runner.stop
+            await runner.run()
+
+    def _runner(
+        self, life: Life, agents: dict[Agent[..., Any], int], catalog: Catalog | None
+    ) -> AgentRunner:
+        return AgentRunner(
             life.backend, agents, life.clock, self.ids, self.randomness,
             options=SERVING, identity=Identity(life.process.name), catalog=catalog,
-        ).run()  # fmt: skip
+        )  # fmt: skip
 
     async def speak(self, life: Life, client: Client) -> None:
         """Live as a client."""
