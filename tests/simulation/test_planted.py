@@ -7,7 +7,7 @@ import pytest
 from stagewright.testing.simulation.run import simulate
 from tests.simulation.planted import PLANTS, Plant
 
-SEEDS = 60
+SEEDS = 100
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)

@@ -22,7 +22,7 @@ from stagewright.testing.clock import VirtualClock
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-MOST_ROUNDS = 200_000
+MOST_ROUNDS = 50_000
 """So often the loop may go round at one instant: who needs more is spinning."""
 _REAL_WAIT_S = 0.005
 

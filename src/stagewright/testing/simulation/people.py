@@ -53,7 +53,7 @@ class Orders:
         keyed = [order for order in starts if _keyed(order) and chance.random() < 0.5]
         starts += [_started_again(chance, order, storm_s) for order in keyed]
         first = len(starts)
-        commands = [_command(chance, first, ids, storm_s) for _ in range(chance.randint(4, 10))]
+        commands = [_command(chance, first, ids, storm_s) for _ in range(chance.randint(6, 14))]
         for order in list(commands):
             if chance.random() < 0.3:
                 at_s = order.at_s + chance.uniform(0.0, 5.0)

@@ -136,6 +136,7 @@ class Promises(Witness):
             self.broken(f"{id_}: step id {step.id} stands in the log twice")
         if step.cause in model.causes and step.cause.startswith("result "):
             self.broken(f"{id_}: {step.cause} was applied twice")
+        self._asked_for(id_, before, step.cause)
         model.step_ids.add(step.id)
         model.causes.add(step.cause)
         if step.answer is not None:
@@ -147,6 +148,14 @@ class Promises(Witness):
         model.state = apply_step(id_, before, step)
         if before is not None and before.definition != model.state.definition:
             self.broken(f"{id_} runs on another definition than it began with")
+
+    def _asked_for(self, id_: str, before: WorkflowState | None, cause: str) -> None:
+        """A result belongs to the attempt that was awaited when it was applied."""
+        task_id, _ = self._results.get(cause, ("", 0))
+        if not task_id or before is None or task_id in in_flight(before).tasks:
+            return
+        if not quarantined(before, TaskId.parse(task_id)):
+            self.broken(f"{id_}: {cause} was applied, and nobody waited for {task_id}")
 
     def _event(self, model: Model, commit: Commit, event: ev.Event) -> None:
         self._records.fact(event.type)

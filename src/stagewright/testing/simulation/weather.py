@@ -19,7 +19,7 @@ from stagewright.testing.simulation.records import Records
 NEVER_TWICE = frozenset({"bus.receive", "bus.subscribe", "kv.increment"})
 """A second `receive` would only wait; a second `increment` would count a try that nobody made."""
 
-MOST_CALLS = 50_000
+MOST_CALLS = 25_000
 """Of all processes in one run; a long run makes a tenth of it."""
 
 
@@ -54,10 +54,10 @@ class Weather:
             late_s=pick([0.003, 0.05, 2.0]),
             fail=pick([0.0, 0.01, 0.04, 0.1]),
             kill=pick([0.0, 0.004, 0.012, 0.03]),
-            stall=pick([0.0, 0.0, 0.003]),
+            stall=pick([0.0, 0.003, 0.01]),
             stall_s=pick([4.0, 9.0, 35.0]),
             twice=pick([0.0, 0.03]),
-            redeliver=pick([0.0, 0.15]),
+            redeliver=pick([0.0, 0.15, 0.6]),
             lose=pick([0.0, 0.0, 0.0, 0.05]),
             jump_s=pick([0.0, 0.0, 7.0, 40.0]),
             skew_s=pick([0.0, 0.0, 1.5, 12.0]),
