@@ -32,7 +32,7 @@ WRITES = frozenset(
         "tasks.release",
     }
 )  # fmt: skip
-SHUFFLES = 20
+SHUFFLES = 10
 MOST_TOLD = 5
 MOST_COPIES = 5
 
