@@ -228,9 +228,11 @@ class AgentRunner:
         log.info("runner_stopping", running=len(self._runs), grace_s=self.options.grace_s)
         ended = asyncio.create_task(self._ended())
         grace = asyncio.create_task(self._clock.sleep(self.options.grace_s))
-        await asyncio.wait((ended, grace), return_when=asyncio.FIRST_COMPLETED)
-        ended.cancel()
-        grace.cancel()
+        try:
+            await asyncio.wait((ended, grace), return_when=asyncio.FIRST_COMPLETED)
+        finally:  # also when it is cancelled: nobody else knows of the two
+            ended.cancel()
+            grace.cancel()
 
     async def _ended(self) -> None:
         """Wait until nothing runs, nothing is to be handed in, and no claim is under way."""

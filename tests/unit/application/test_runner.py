@@ -480,6 +480,22 @@ async def test_stopping_waits_for_what_runs_and_claims_nothing_new(
     assert world.calls.releases == []
 
 
+async def test_a_runner_that_is_cancelled_while_it_finishes_leaves_no_task_behind(
+    world: World, gate: Gate
+) -> None:
+    await world.queue(1)
+    before = asyncio.all_tasks()
+    runner = world.runner(gate.agent, grace_s=10)
+    running = asyncio.create_task(runner.run())
+    await settle()
+    runner.stop()
+    await settle()
+    running.cancel()
+    await asyncio.wait({running})
+    await settle()
+    assert asyncio.all_tasks() == before
+
+
 async def test_after_the_grace_time_tasks_are_handed_back_unharmed(
     world: World, gate: Gate
 ) -> None:
