@@ -116,9 +116,12 @@ async def _run(world: World) -> None:
 
 
 def _stray(world: World, context: dict[str, Any]) -> None:
-    """A task that nobody waited for ended by an error: only a kill may do that."""
+    """A task that nobody waited for ended by an error: only a kill may do that.
+
+    What the killed leave behind is collected at any time, and so is no part of a history.
+    """
     error = context.get("exception")
-    if error is None or not isinstance(error, Crash):
+    if error is not None and not isinstance(error, Crash):
         world.promises.broken(f"{context['message']}: {error!r}")
 
 
