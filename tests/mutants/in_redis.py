@@ -47,8 +47,26 @@ IN_REDIS = (
     Planted(
         "takes a late reply for the answer to another call (Redis)",
         "adapters/redis/connection.py",
-        "await drop(connection)  # a reply may still come, and must not be taken for another's",
-        "pass",
+        "        await drop(connection)"
+        "  # a reply may still come, and must not be taken for another's\n"
+        "        raise\n"
+        "\n\n"
+        "def _pack(command: Command) -> bytes:\n"
+        "    packed: bytes = hiredis.pack_command(tuple(command))"
+        "  # type: ignore[arg-type]  # its stub errs\n"
+        "    return packed\n"
+        "\n\n"
+        "async def _reply(connection: AbstractConnection) -> Any:\n"
+        "    try:\n"
+        "        return await connection.read_response()\n",
+        "        raise\n"
+        "\n\n"
+        "def _pack(command: Command) -> bytes:\n"
+        "    return hiredis.pack_command(tuple(command))\n"
+        "\n\n"
+        "async def _reply(connection: AbstractConnection) -> Any:\n"
+        "    try:\n"
+        "        return await connection.read_response(disconnect_on_error=False)\n",
         "contracts-redis",
     ),
     Planted(

@@ -66,6 +66,8 @@ class Proxy:
         """How long a delayed request is held back."""
         self._lines: set[_Line] = set()
         self._word: bytes | None = None
+        self._passed: dict[bytes, asyncio.Event] = {}
+        self._released = asyncio.Event()
         self.plan = plan
         self.port = 0
         self.pieces = 0
@@ -86,6 +88,25 @@ class Proxy:
         """Harm every connection that stands now, at its next request or answer."""
         for line in self._lines:
             line.next = harm
+
+    def hold_replies(self) -> None:
+        """Keep back what is answered on the connections there are now, until `release_replies`."""
+        for line in self._lines:
+            line.held = self._released
+
+    def release_replies(self) -> None:
+        """Let everything through."""
+        self._released.set()
+
+    async def passed(self, word: bytes) -> None:
+        """Return when a request with this word has passed since this was first asked."""
+        await self._passed.setdefault(word, asyncio.Event()).wait()
+
+    def note(self, piece: bytes) -> None:
+        """See what has passed."""
+        for word, seen in self._passed.items():
+            if word in piece:
+                seen.set()
 
     def reset_idle(self) -> None:
         """Reset all connections, as a server does that dies with something unread."""
@@ -149,6 +170,8 @@ class _Line:
         self._silent = self._losing = False
         self._ending, self._over = asyncio.Event(), asyncio.Event()
         self.next: Harm | None = None
+        self.held: asyncio.Event | None = None
+        """Set when what is answered may pass."""
 
     async def pass_on(self) -> None:
         """Pass on, both ways, until an end closes."""
@@ -179,6 +202,7 @@ class _Line:
             if not self._silent:
                 server.write(piece)
                 await server.drain()
+                self._proxy.note(piece)
 
     def _harm(self, harm: Harm) -> None:
         self._losing |= harm is Harm.LOSE_REPLY
@@ -198,6 +222,8 @@ class _Line:
             elif harm is not None:
                 self._harm(harm)
             if not self._silent:
+                if self.held is not None:
+                    await self.held.wait()
                 client.write(piece)
                 await client.drain()
         if self._silent:  # the client must not learn that the server closed

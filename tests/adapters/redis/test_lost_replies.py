@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from stagewright.adapters.redis import open_backend
+from stagewright.adapters.redis.connection import Address, Client
 from stagewright.domain.errors import OutcomeUnknown
 from stagewright.ports.backend import Backend, BackendOptions
 from stagewright.ports.commit import Verdict
@@ -113,6 +114,23 @@ async def test_a_connection_that_was_reset_while_idle_is_not_used_again(
     line.proxy.reset_idle()
     await begun(clock)
     await committed(line.backend, clock, then(first))
+
+
+async def test_the_late_answer_to_a_call_that_was_given_up_is_nobody_elses(line: Line) -> None:
+    client = Client(Address.of(line.proxy.url))
+    await client.call("PING")
+    line.proxy.hold_replies()
+    sent = asyncio.ensure_future(line.proxy.passed(b"first"))
+    first = asyncio.ensure_future(client.call("ECHO", "first"))
+    await at_once(sent)
+    first.cancel()
+    await asyncio.wait({first})
+    sent = asyncio.ensure_future(line.proxy.passed(b"second"))
+    second = asyncio.ensure_future(client.call("ECHO", "second"))
+    await at_once(sent)
+    line.proxy.release_replies()
+    assert await at_once(second) == b"second"
+    await client.close()
 
 
 async def test_a_read_that_waits_is_made_again(line: Line, clock: VirtualClock) -> None:
