@@ -282,6 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list:
         print("\n".join(f"{bug.file}: {bug.name}" for bug in bugs))
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leave no copy and no process behind
     try:
         survivors = chase_all(bugs, everywhere=options.all)
     except (CannotPlant, Unsound) as error:
