@@ -56,9 +56,10 @@ bench-growth: $(READY) ## Measure as live workflows, logs, payloads, partitions 
 bench-memory: $(READY) ## Measure memory and restart under waiting workflows (WAITING=100000 WRITE=1)
 	@tools/need.sh redis-server redis-server --version
 	@$(BIN)/python -m benchmarks.bench_memory --waiting $(or $(WAITING),100000) $(if $(WRITE),--write)
-mutants: $(READY) ## Plant known mistakes one by one and show what catches each (ONLY='words', ALL=1)
+
+mutants: $(READY) ## Plant known mistakes and show what catches each (ONLY='words' BY='harnesses' ALL=1)
 	@tools/need.sh redis-server redis-server --version
-	@$(BIN)/python -m tools.mutants $(if $(ONLY),--only $(ONLY)) $(if $(ALL),--all)
+	@$(BIN)/python -m tools.mutants $(if $(ONLY),--only $(ONLY)) $(if $(BY),--by $(BY)) $(if $(ALL),--all)
 
 pins: $(READY) ## Resolve requirements*.txt again from pyproject.toml (UPGRADE=1 takes newer versions)
 	@$(BIN)/python -m pip install --quiet 'uv>=0.13'

@@ -2,6 +2,7 @@
 
     python -m tools.mutants                    every bug, each until something catches it
     python -m tools.mutants --only lease Redis  those whose names have one of these words
+    python -m tools.mutants --by kernel sweep   no other harnesses than these
     python -m tools.mutants --all              every harness, also after the first catch
     python -m tools.mutants --list             only name them
 
@@ -203,15 +204,18 @@ def bench() -> Iterator[Bench]:
         yield made
 
 
-def able(bug: Planted) -> list[Harness]:
-    """Return the harnesses that can catch a bug, the cheapest first."""
-    return [harness for harness in HARNESSES if bug.file.startswith(harness.reaches)]
+def able(bug: Planted, names: Sequence[str] = ()) -> list[Harness]:
+    """Return the harnesses that can catch a bug, of those named if any, the cheapest first."""
+    reaching = [harness for harness in HARNESSES if bug.file.startswith(harness.reaches)]
+    return [harness for harness in reaching if not names or harness.name in names]
 
 
-def chase(made: Bench, bug: Planted, *, everywhere: bool) -> list[Verdict]:
+def chase(
+    made: Bench, bug: Planted, harnesses: Sequence[Harness], *, everywhere: bool
+) -> list[Verdict]:
     """Return what the harnesses say of a bug, up to the first that catches it or all of them."""
     verdicts: list[Verdict] = []
-    for harness in able(bug):
+    for harness in harnesses:
         made.prove(harness)
         with made.planted(bug):
             verdicts.append(made.run(harness))
@@ -254,17 +258,19 @@ def chosen(words: Sequence[str]) -> list[Planted]:
     ]
 
 
-def chase_all(bugs: Sequence[Planted], *, everywhere: bool) -> list[Planted]:
+def chase_all(
+    bugs: Sequence[Planted], names: Sequence[str] = (), *, everywhere: bool
+) -> list[Planted]:
     """Print the table; return the bugs that survived."""
     survivors: list[Planted] = []
     with bench() as made:
-        for bug in bugs:
-            for harness in able(bug)[:1]:
+        for harness in HARNESSES:  # those that will be needed first, so that the table is one
+            if any(able(bug, names)[:1] == [harness] for bug in bugs):
                 made.prove(harness)
         print("\n| bug | planted in | caught by | first test to fail | s |")
         print("|---|---|---|---|---|", flush=True)
         for bug in bugs:
-            verdicts = chase(made, bug, everywhere=everywhere)
+            verdicts = chase(made, bug, able(bug, names), everywhere=everywhere)
             print(row(bug, verdicts), flush=True)
             if not any(verdict.caught for verdict in verdicts):
                 survivors.append(bug)
@@ -275,21 +281,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Plant the bugs named on the command line; return 0 when the harnesses hold."""
     parser = argparse.ArgumentParser(prog="mutants", description="Plant bugs and see them caught.")
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD")
+    names = [harness.name for harness in HARNESSES]
+    parser.add_argument("--by", nargs="+", default=[], choices=names, metavar="HARNESS")
     parser.add_argument("--all", action="store_true", help="run every harness on every bug")
     parser.add_argument("--list", action="store_true", help="only name the bugs")
     options = parser.parse_args(arguments)
-    bugs = chosen(options.only)
+    bugs = [bug for bug in chosen(options.only) if able(bug, options.by)]
     if options.list:
         print("\n".join(f"{bug.file}: {bug.name}" for bug in bugs))
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leave no copy and no process behind
     try:
-        survivors = chase_all(bugs, everywhere=options.all)
+        survivors = chase_all(bugs, options.by, everywhere=options.all)
     except (CannotPlant, Unsound) as error:
         print(f"error: {error}")
         return 1
     caught = len(bugs) - len(survivors)
-    wrong = judge(caught, survivors, whole=not options.only)
+    wrong = judge(caught, survivors, whole=not (options.only or options.by))
     print(f"\n{caught} of {len(bugs)} planted bugs were caught", *wrong, sep="\n")
     return 1 if wrong else 0
 
