@@ -23,11 +23,11 @@ IN_APPLICATION = (
     Planted(
         "takes up only messages that come after a takeover",
         "application/consumer.py",
-        "for read in map(read_message, received.messages):",
-        "for read in map(\n"
-        "            read_message,\n"
-        "            [new for new in received.messages if new.partition not in self._drains],\n"
-        "        ):",
+        "for message in received.messages:\n            bytes_read += len(message.body)",
+        "for message in received.messages:\n"
+        "            if message.partition in self._drains:\n"
+        "                continue\n"
+        "            bytes_read += len(message.body)",
         "application",
     ),
     Planted(
@@ -47,8 +47,8 @@ IN_APPLICATION = (
     Planted(
         "leases a partition for ever",
         "application/ownership.py",
-        "owner_key(partition), expected, value, ttl_s, self._clock.now_ms()",
-        "owner_key(partition), expected, value, None, self._clock.now_ms()",
+        "await self._kv.set(_PRESENT + self._holder, sign, self._ttl_s, now_ms)",
+        "await self._kv.set(_PRESENT + self._holder, sign, None, now_ms)",
         "application",
     ),
     Planted(

@@ -72,8 +72,8 @@ IN_REDIS = (
     Planted(
         "blocks for longer than its own timeout (Redis)",
         "adapters/redis/readers.py",
-        "timeout_s = self._timeout_s + (BLOCK_MS / 1000 if block else 0)",
-        "timeout_s = self._timeout_s",
+        "timeout_s = BLOCK_MS / 1000 + LATE_S if block else self._server.timeout_s",
+        "timeout_s = self._server.timeout_s",
         "contracts-redis",
     ),
     Planted(

@@ -126,10 +126,8 @@ class Consumer:
         await self._processor.process([item for item in items if not self._careful(item)])
         for item in filter(self._careful, items):
             await self._apply_carefully(item)
-        if self._processor.left > left:
-            await self._clock.sleep(
-                self._reception.wait_s
-            )  # what stays due must not keep us spinning
+        if self._processor.left > left:  # what stays due must not keep us spinning
+            await self._clock.sleep(self._reception.wait_s)
 
     def _careful(self, item: Work) -> bool:
         drain = self._drains.get(partition_of(item.workflow_id))
