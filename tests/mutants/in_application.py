@@ -47,8 +47,8 @@ IN_APPLICATION = (
     Planted(
         "leases a partition for ever",
         "application/ownership.py",
-        "await self._kv.set(_PRESENT + self._holder, sign, self._ttl_s, now_ms)",
-        "await self._kv.set(_PRESENT + self._holder, sign, None, now_ms)",
+        "await self._kv.set(PRESENT + self._holder, sign, self._ttl_s, now_ms)",
+        "await self._kv.set(PRESENT + self._holder, sign, None, now_ms)",
         "application",
     ),
     Planted(

@@ -213,7 +213,7 @@ async def test_orchestrators_are_shown_with_their_last_sign_of_life(world: World
         view = await world.queries.system()
     (one,) = view.orchestrators
     assert (one.holder, one.told_at_ms) == ("one", view.at_ms)
-    assert one.next_s == pytest.approx(10 / 2.5)
+    assert one.next_s == pytest.approx(10 / 2)
 
 
 @pytest.mark.parametrize("prefix", ["presence:agent:", "orchestrator:present:"])
