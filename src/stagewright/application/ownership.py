@@ -68,7 +68,10 @@ class Ownership:
             for partition, holder in _owners(told).items()
             if holder == self._holder  # also what was taken in a call whose answer was lost
         }
-        fair = -(-self._partitions // len(_present(told)))
+        alive = max(
+            1, len(_present(told))
+        )  # a call may last longer than the sign of life before it
+        fair = -(-self._partitions // alive)
         for partition in sorted(self._values)[fair:]:
             await self._give_up(partition)
         for partition in self._in_turn():

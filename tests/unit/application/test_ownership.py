@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from stagewright.application.ownership import Ownership, owners
@@ -128,3 +130,17 @@ async def test_each_begins_at_a_place_of_its_own(world: World, holder: str) -> N
 
 async def test_leases_are_renewed_well_before_they_run_out(world: World) -> None:
     assert Ownership(world.backend.kv, world.clock, "one", 1, 10.0).renew_s == 5.0
+
+
+async def test_who_cannot_even_see_itself_takes_its_share_all_the_same(world: World) -> None:
+    class Slow:
+        """A store whose answers last longer than a sign of life."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.backend.kv, name)
+
+        async def scan(self, prefix: str, now_ms: int) -> Any:
+            return await world.backend.kv.scan(prefix, now_ms + 60_000)
+
+    kv: Any = Slow()
+    assert await Ownership(kv, world.clock, "one", 2, 10.0).renew() == {0, 1}
