@@ -12,6 +12,7 @@ from stagewright.adapters.redis.connection import Address
 from stagewright.adapters.redis.health import Health
 from stagewright.adapters.redis.keys import Keys
 from stagewright.adapters.redis.server import Single
+from stagewright.adapters.system.clock import SystemClock
 from stagewright.domain.errors import ConfigurationError, OutcomeUnknown, StoreFailed
 from stagewright.ports.backend import Backend, BackendOptions
 from stagewright.ports.message_bus import Message, Topic
@@ -136,7 +137,7 @@ async def test_health_names_the_class_and_what_is_missing_for_it(
 
 async def test_a_server_that_is_away_has_answered_nothing_that_did_not_wait() -> None:
     server = Single(Address.of(f"redis://127.0.0.1:{free_port()}/?replicas=1"))
-    health = await Health(server).check()
+    health = await Health(server, SystemClock()).check()
     assert (health.ok, health.durability) == (False, "replicated")
 
 

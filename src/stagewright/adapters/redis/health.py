@@ -61,7 +61,8 @@ class Health:
     def _judged(self, replies: Sequence[Any]) -> PortHealth:
         settings, persistence, replication, written, *_ = replies
         if isinstance(persistence, StagewrightError):
-            return PortHealth(ok=False, durability="none", detail=str(persistence))
+            kept: Durability = "replicated" if self._server.replicas else "none"
+            return PortHealth(ok=False, durability=kept, detail=str(persistence))
         durability, detail = _durability(_pairs(settings), persistence)
         health = PortHealth(ok=True, durability=durability, detail=detail)
         if self._server.replicas:
