@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +21,7 @@ from stagewright.application.reconciler import Reconciler
 from stagewright.application.retention import Retention
 from stagewright.application.submission import Submission
 from stagewright.domain import decide, evolve, stages
+from stagewright.domain.records import but
 from stagewright.domain.workflow import TaskWait
 from stagewright.ports.commit import Verdict
 
@@ -197,7 +197,7 @@ def queued_before_the_commit(patch: pytest.MonkeyPatch) -> None:
         verdict = apply(state, commit, now_ms)
         workflow = state.workflows.get(commit.workflow_id)
         if verdict is Verdict.CONFLICT and workflow is not None:
-            step._move_tasks(state, workflow, replace(commit, closed_tasks=()), now_ms)
+            step._move_tasks(state, workflow, but(commit, closed_tasks=()), now_ms)
         return verdict
 
     patch.setattr(step, "apply", leaky)

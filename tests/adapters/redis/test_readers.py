@@ -25,6 +25,7 @@ async def test_a_read_may_block_for_longer_than_a_call_may_take(
     reader = Reader(Single(Address.of(f"{server.url}?socket_timeout={CALL_LIMIT_S}")))
     try:
         async with asyncio.timeout(20):
+            await reader.prepare({"nothing": "0-0"}, 1)
             found = await reader.wait_or_sleep({"nothing": "0-0"}, 1, clock, 3_600)
     finally:
         await reader.close()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stagewright.domain.ids import workflow_of
+from stagewright.domain.records import but
 from stagewright.ports.backend import Backend
 from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.message_bus import Message, Topic
@@ -154,7 +155,7 @@ class Leaky:
         if not commit.log or not asked or not self.storm.chance(self.storm.weather.lose):
             return commit
         self.lost(commit.workflow_id, [task.task_id for task in commit.new_tasks])
-        return replace(commit, new_tasks=(), timers={})
+        return but(commit, new_tasks=(), timers={})
 
     async def deliver_again(self, completions: Sequence[Completion]) -> None:
         """Put results into the inbox that are there already, or were."""
