@@ -13,6 +13,7 @@ import orjson
 
 from stagewright.application.catalog import Catalog
 from stagewright.application.commands import Commands
+from stagewright.application.consumer import CRASHED
 from stagewright.application.orchestrator import Orchestrator, OrchestratorOptions
 from stagewright.application.replay import replay_report
 from stagewright.domain.definition import Definition
@@ -20,7 +21,7 @@ from stagewright.domain.errors import Unreachable
 from stagewright.domain.ids import TaskId
 from stagewright.domain.snapshot import decode_state
 from stagewright.domain.stage_result import blob_ref
-from stagewright.domain.workflow import ApprovalWait, Status, WorkflowState
+from stagewright.domain.workflow import ApprovalWait, HeldWait, Status, WorkflowState
 from stagewright.ports.backend import Backend
 from stagewright.ports.control import CommandRequest, StartRequest
 from stagewright.ports.message_bus import Received
@@ -183,12 +184,24 @@ class Scene:
         """Say what else is wrong with how the workflow ended."""
         return []
 
+    async def help(self, state: WorkflowState) -> None:
+        """Retry what is held, as a person does: three kills over one message quarantine it."""
+        catalog = Catalog(self.backend.registry, self.clock)
+        commands = Commands(self.backend, catalog, self.clock, self.ids, self.randomness)
+        for stage, wait in state.awaiting.items():
+            if isinstance(wait, HeldWait):
+                retry = CommandRequest(kind="retry", by="ann", stage=stage)
+                await commands.command(state.workflow_id, retry)
+
     async def end(self) -> bool:
         """Wait for the workflow's end; False when it does not come."""
         end_ms = self.clock.now_ms() + round(self.give_up_s * 1_000)
         while self.clock.now_ms() < end_ms:
-            if self.approved and (await self.seen()).status.terminal:
-                return True
+            if self.workflow_id:
+                state = await self.seen()
+                if self.approved and state.status.terminal:
+                    return True
+                await self.help(state)
             await self.clock.sleep(1.0)
         return False
 
@@ -246,7 +259,8 @@ async def examine(scene: Scene) -> list[str]:
         or orjson.loads(output) != scene.outcome
     ):
         found.append(f"{state.status} with {output!r}")
-    found += [f"dead letter: {letter.reason}" for letter in await backend.dead_letters.list()]
+    reasons = [letter.reason for letter in await backend.dead_letters.list()]
+    found += [f"dead letter: {reason}" for reason in reasons if reason != CRASHED]
     found += scene.witness.violations + await scene.examined()
     return found + await left_behind(scene)
 
