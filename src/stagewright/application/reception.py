@@ -26,6 +26,9 @@ class Listener:
     positions: Mapping[int, str] = field(default_factory=dict)
     quiet: bool = False
     """Whether it found nothing when it looked last."""
+    waiting: bool = False
+    """Whether it asks at this moment. Who is at work, or pauses, is not listened for: what waits
+    for it would wake the others again and again."""
     parked: asyncio.Future[Received | None] | None = None
     """Set while another listens for it; None in it sends it to look for itself."""
 
@@ -38,6 +41,8 @@ class Reception:
         self.limit, self.wait_s = limit, wait_s
         self._listeners: list[Listener] = []
         self._leading: asyncio.Task[Received] | None = None
+        self._covered: list[Listener] = []
+        """Those for whom one listens."""
 
     def listener(self) -> Listener:
         """Return a new one."""
@@ -46,17 +51,23 @@ class Reception:
 
     async def receive(self, who: Listener, after: Mapping[int, str]) -> Received:
         """Return what waits behind some positions, or nothing after a while; see IMessageBus."""
-        who.positions = dict(after)
-        while True:
-            if who.quiet and self._leading is not None:
-                found = await self._park(who)
-            elif all(one.quiet for one in self._listeners if one.positions):
-                found = await self._lead(who)
-            else:
-                found = await self._ask(who.positions, self.wait_s)
-            if found is not None:
-                self._note(who, found)
-                return found
+        who.positions, who.waiting = dict(after), True
+        try:
+            while (found := await self._receive(who)) is None:
+                pass
+        finally:
+            who.waiting = False
+        self._note(who, found)
+        return found
+
+    async def _receive(self, who: Listener) -> Received | None:
+        if who.quiet and self._leading is not None:
+            if who in self._covered:
+                return await self._park(who)
+            self._release()  # from now on one listens for this one as well
+        if all(one.quiet for one in self._listeners if one.waiting):
+            return await self._lead(who)
+        return await self._ask(who.positions, self.wait_s)
 
     def changed(self, who: Listener, positions: Mapping[int, str]) -> None:
         """Note that a consumer has other partitions now: it looks for itself first."""
@@ -78,14 +89,15 @@ class Reception:
 
     async def _lead(self, who: Listener) -> Received | None:
         """Listen for all; whoever is not parked yet looks for itself once more, and then is."""
-        everywhere = {p: at for one in self._listeners for p, at in one.positions.items()}
+        self._covered = [one for one in self._listeners if one.waiting]
+        everywhere = {p: at for one in self._covered for p, at in one.positions.items()}
         self._leading = leading = asyncio.create_task(self._ask(everywhere, LONGER * self.wait_s))
         try:
             await asyncio.wait({leading})
             if leading.cancelled():
                 return None
             received = leading.result()
-            for one in self._listeners:
+            for one in self._covered:
                 _answer(one, _part(received, one.positions))
             return _part(received, who.positions)
         finally:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from stagewright.application.consumer import CRASHED
 from stagewright.application.explain import Scene, explain
 from stagewright.domain import definition as d
 from stagewright.domain import events as ev
@@ -245,7 +246,8 @@ class Promises(Witness):
         self._records.fact("a message became a dead letter")
         if "stale token" in reason:
             self._records.fact("a result was fenced")
-        self._gone(message, f"was rejected ({reason})")
+        if reason != CRASHED:  # what killed its reader five times is kept for a person
+            self._gone(message, f"was rejected ({reason})")
 
     def _gone(self, message: InboxMessage, how: str) -> None:
         known = self._inbox.get((message.partition, message.position))

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
+
 from stagewright.domain.ids import workflow_of
 from stagewright.domain.records import but
 from stagewright.ports.backend import Backend
@@ -78,7 +80,7 @@ class Storm(Faults):
         self.deciding: set[str] = set()
         """Processes that decide results themselves."""
         self.over = False
-        self._owners: dict[str, bytes] = {}
+        self._owners: dict[str, str] = {}
 
     def fate(self, process: Process, label: str) -> Fate:
         """Draw what becomes of a call."""
@@ -126,10 +128,11 @@ class Storm(Faults):
         await self.clock.sleep(stall_s)
 
     def taken(self, partition: str, by: bytes) -> None:
-        """Hear who owns a partition now that nobody owned."""
-        if self._owners.get(partition, by) != by:
+        """Hear who owns a partition now."""
+        holder = orjson.loads(by)["holder"]
+        if self._owners.get(partition, holder) != holder:
             self.fact("a partition was taken over")
-        self._owners[partition] = by
+        self._owners[partition] = holder
 
     def chance(self, rate: float) -> bool:
         """Whether something with this rate happens now."""
@@ -217,8 +220,9 @@ class _SeenValues:
         self, key: str, expected: bytes | None, value: bytes, ttl_s: float | None, now_ms: int
     ) -> bool:
         done: bool = await self._kv.compare_and_set(key, expected, value, ttl_s, now_ms)
-        if done and expected is None:
-            self._storm.taken(key, value)
-        elif not done and expected == value:
-            self._storm.fact("an owner learned that it had lost its partition")
+        if key.startswith("orchestrator:owner:"):
+            if done and value:
+                self._storm.taken(key, value)
+            elif not done:
+                self._storm.fact("an orchestrator was not the first to take a partition")
         return done
