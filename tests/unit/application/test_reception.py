@@ -144,3 +144,25 @@ async def test_when_who_listens_for_all_is_stopped_others_go_on(clock: VirtualCl
     await settle()
     assert two.heard == [(left, left)]
     await two.end()
+
+
+async def test_nobody_listens_for_a_consumer_that_does_not_ask(clock: VirtualClock) -> None:
+    bus: Any = Bus(clock)
+    reception = Reception(bus, clock, limit=10, wait_s=WAIT_S)
+    asking, pausing = reception.listener(), reception.listener()
+    for who, partition in ((asking, 0), (pausing, 1)):
+        looked = asyncio.ensure_future(reception.receive(who, {partition: ""}))
+        await settle()
+        await clock.advance(WAIT_S)
+        await looked  # nothing was there: both are quiet
+    bus.asked.clear()
+    listening = asyncio.ensure_future(reception.receive(asking, {0: ""}))
+    await settle()
+    assert bus.asked == [(frozenset({0}), LONGER * WAIT_S)]
+    bus.say(1)
+    again = asyncio.ensure_future(reception.receive(pausing, {1: ""}))
+    await settle()
+    assert bus.asked[-1] == (frozenset({0, 1}), LONGER * WAIT_S)
+    bus.say(1)
+    assert len((await again).messages) == 1
+    listening.cancel()
