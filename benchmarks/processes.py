@@ -109,7 +109,10 @@ class Process:
     def _read(self) -> None:
         for raw in self._child.stdout or ():
             line = raw.decode(errors="replace").strip()
-            if line == READY or line.startswith("{"):
+            if line and not line.replace(READY, ""):  # children that share a pipe may share a line
+                for _ in range(line.count(READY)):
+                    self._answers.put(READY)
+            elif line.startswith("{"):
                 self._answers.put(line)
             else:
                 self._log.write(raw)
