@@ -216,5 +216,5 @@ class BatchProcessor:
 
 
 def _tell_ignored(folded: Fold) -> None:
-    for item, why in zip(folded.ignored, folded.remarks, strict=True):
+    for item, why in folded.ignored:
         log.info("ignored", workflow_id=item.workflow_id, cause=item.cause, why=why)

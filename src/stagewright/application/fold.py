@@ -16,17 +16,15 @@ class Fold:
     """What became of the work of one workflow."""
 
     stepper: Stepper
-    ignored: list[Work] = field(default_factory=list)
-    """What changed nothing, and need not be kept."""
-    remarks: list[str] = field(default_factory=list)
-    """Why, for each."""
+    ignored: list[tuple[Work, str]] = field(default_factory=list)
+    """What changed nothing and need not be kept, and why."""
     refused: list[tuple[Work, str]] = field(default_factory=list)
     """What must become a dead letter, and why."""
 
     @property
     def messages(self) -> list[InboxMessage]:
         """The messages among what changed nothing."""
-        return [item.inbox for item in self.ignored if item.inbox is not None]
+        return [item.inbox for item, _ in self.ignored if item.inbox is not None]
 
 
 def fold(items: list[Work], stepper: Stepper, now_ms: int, ids: IIdentifiers) -> Fold:
@@ -60,8 +58,7 @@ def _apply(folded: Fold, item: Work, now_ms: int, ids: IIdentifiers) -> None:
     if item.broken:
         folded.refused.append((item, item.broken))
         return
-    folded.ignored.append(item)
-    folded.remarks.append(decision.remark)
+    folded.ignored.append((item, decision.remark))
 
 
 def _violation(message: object) -> str:

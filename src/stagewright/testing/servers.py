@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -38,7 +39,31 @@ def free_port() -> int:
         return port
 
 
-class RedisServer:
+class Startable(ABC):
+    """Something that runs as long as a `with` block lasts."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End it and remove what it left."""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+class RedisServer(Startable):
     """A redis-server of our own on a free port, with a directory of its own.
 
     `start` raises Unreachable, with the end of the server's log, when it does not come up. What
@@ -64,18 +89,6 @@ class RedisServer:
         self._start_s = start_s
         self._process: subprocess.Popen[bytes] | None = None
         self._directory: Path | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     @property
     def url(self) -> str:
@@ -219,7 +232,7 @@ class RedisServer:
         self._process = None
 
 
-class RedisCluster:
+class RedisCluster(Startable):
     """Masters that share all slots, each with a replica, on free ports with data of their own.
 
     `start` raises Unreachable when they do not come to agree. All that they know of one another is
@@ -246,18 +259,6 @@ class RedisCluster:
         ]
         """First those that begin as masters, then their replicas, in the same order."""
         self._start_s = start_s
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     @property
     def url(self) -> str:
