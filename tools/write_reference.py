@@ -25,6 +25,7 @@ EXIT_CODES = {
     5: "a value or a definition does not have the agreed shape",
     6: "a server or store does not answer, or has no room left",
     7: "the time allowed for waiting is over",
+    8: "whoever asks may not do this",
 }
 
 

@@ -130,6 +130,22 @@ class CursorExpired(NotFound):
         self.args = (self.message,)
 
 
+# --- permission ---------------------------------------------------------------------------------
+
+
+class Forbidden(StagewrightError):
+    """Whoever asks may not do this."""
+
+    exit_code = 8
+
+    def __init__(self, principal: str, scope: str, *, remedy: str = "") -> None:
+        self.principal, self.scope = principal, scope
+        super().__init__(
+            f"{principal} lacks the scope {scope!r}.",
+            remedy=remedy or f"Use an API key with the scope {scope!r}.",
+        )
+
+
 # --- conflicts ----------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ import orjson
 from stagewright.domain.errors import (
     Conflict,
     CursorExpired,
+    Forbidden,
     LimitExceeded,
     NotFound,
     Problem,
@@ -30,6 +31,7 @@ _TYPE_PREFIX = "urn:stagewright:error:"
 _STATUSES: tuple[tuple[type[StagewrightError], int], ...] = (
     (CursorExpired, 410),
     (LimitExceeded, 413),
+    (Forbidden, 403),
     (NotFound, 404),
     (Conflict, 409),
     (ValidationFailed, 422),

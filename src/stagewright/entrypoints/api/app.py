@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
@@ -24,14 +24,19 @@ def create_app(door: Door) -> App:
     """Return the ASGI application, guarded."""
     app = FastAPI(title="Stagewright", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.door = door
-    for part in (workflows, definitions, dead_letters, system):
-        app.include_router(part.router, prefix=PREFIX)
+    for router in routers():
+        app.include_router(router, prefix=PREFIX)
     app.add_exception_handler(StagewrightError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unknown)
     return Guard(app, door.token)
+
+
+def routers() -> list[APIRouter]:
+    """Return the routers of all parts."""
+    return [part.router for part in (workflows, definitions, dead_letters, system)]
 
 
 def problem_response(error: StagewrightError, status: int | None = None) -> Response:

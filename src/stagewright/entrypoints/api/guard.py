@@ -8,6 +8,7 @@ from typing import Any
 
 from stagewright.adapters.http.problems import MEDIA_TYPE, encode_problem, status_of
 from stagewright.domain.errors import ConfigurationError, LimitExceeded, StagewrightError
+from stagewright.entrypoints.api.access import OWNER, STATE_KEY
 
 BODY_LIMIT_BYTES = 1_048_576
 UNAUTHORIZED, FORBIDDEN = 401, 403
@@ -43,6 +44,7 @@ class Guard:
         except LimitExceeded as error:
             await _answer(send, error, status_of(error))
             return
+        scope.setdefault("state", {})[STATE_KEY] = OWNER
         await self._app(scope, _replayed(body, receive), send)
 
     def _refusal(self, headers: dict[bytes, bytes]) -> tuple[StagewrightError, int] | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Path, Response
 from fastapi import Query as Parameter
 from pydantic import BaseModel, ConfigDict, Field
 
 from stagewright.domain.errors import UsageError
+from stagewright.entrypoints.api.access import Scope, needs
 from stagewright.entrypoints.api.dependencies import TheDoor
 from stagewright.entrypoints.api.door import PREFIX
 from stagewright.ports.control import CommandReply, CommandRequest, Started, StartRequest
@@ -20,6 +21,7 @@ router = APIRouter(prefix="/workflows", tags=["workflows"])
 Id = Annotated[str, Path(max_length=200)]
 WaitS = Annotated[float, Parameter(ge=0, le=30)]
 Action = Literal["pause", "resume", "cancel", "retry", "signal", "approve", "reject"]
+DECISIONS = frozenset({"approve", "reject"})
 _OK, _CREATED = 200, 201
 
 
@@ -72,7 +74,7 @@ def label_of(text: str | None) -> tuple[str, str] | None:
     return key, value
 
 
-@router.post("", status_code=_CREATED)
+@router.post("", status_code=_CREATED, dependencies=[needs(Scope.START)])
 async def start(door: TheDoor, request: StartRequest, response: Response) -> Started:
     """Start a workflow: 201 when it is new, 200 when its key was started before."""
     started = await door.commands.start(request)
@@ -81,13 +83,13 @@ async def start(door: TheDoor, request: StartRequest, response: Response) -> Sta
     return started
 
 
-@router.get("")
+@router.get("", dependencies=[needs(Scope.READ)])
 async def page(door: TheDoor, filters: Annotated[Filters, Parameter()]) -> WorkflowPage:
     """Return a page of workflows."""
     return await door.queries.list(filters.query())
 
 
-@router.get("/{workflow_id}")
+@router.get("/{workflow_id}", dependencies=[needs(Scope.READ)])
 async def show(door: TheDoor, workflow_id: Id, wait_s: WaitS = 0.0) -> WorkflowView:
     """Return one workflow; with `wait_s` only once it has ended, or after so many seconds."""
     if wait_s > 0:
@@ -95,14 +97,14 @@ async def show(door: TheDoor, workflow_id: Id, wait_s: WaitS = 0.0) -> WorkflowV
     return await door.queries.show(workflow_id)
 
 
-@router.get("/{workflow_id}/explain")
+@router.get("/{workflow_id}/explain", dependencies=[needs(Scope.READ)])
 async def explain(door: TheDoor, workflow_id: Id) -> Explanation:
     """Return why a workflow waits, and for whom."""
     view = await door.queries.show(workflow_id)
     return Explanation(workflow_id=workflow_id, status=view.status, waiting=view.waiting)
 
 
-@router.get("/{workflow_id}/log")
+@router.get("/{workflow_id}/log", dependencies=[needs(Scope.READ)])
 async def log(
     door: TheDoor,
     workflow_id: Id,
@@ -114,19 +116,30 @@ async def log(
     return await door.queries.log(workflow_id, which, after, limit)
 
 
-@router.post("/{workflow_id}/replay")
+@router.post("/{workflow_id}/replay", dependencies=[needs(Scope.OPERATE)])
 async def replay(door: TheDoor, workflow_id: Id, body: Repair | None = None) -> ReplayReport:
     """Compare log and snapshot; with `repair`, re-emit what is missing."""
     return await door.commands.replay(workflow_id, repair=bool(body and body.repair))
 
 
-async def _command(action: Action, body: dict[str, Any] | None = None) -> CommandRequest:
-    return CommandRequest.model_validate({**(body or {}), "kind": action})
+def _command_route(action: Action, scope: Scope) -> None:
+    """Add the route of one command; its body holds what a CommandRequest holds, but its kind."""
+
+    async def apply(
+        door: TheDoor, workflow_id: Id, body: dict[str, Any] | None = None
+    ) -> CommandReply:
+        request = CommandRequest.model_validate({**(body or {}), "kind": action})
+        return await door.commands.command(workflow_id, request)
+
+    router.add_api_route(
+        f"/{{workflow_id}}/{action}",
+        apply,
+        methods=["POST"],
+        name=action,
+        summary=f"{action.capitalize()} a workflow",
+        dependencies=[needs(scope)],
+    )
 
 
-@router.post("/{workflow_id}/{action}")
-async def command(
-    door: TheDoor, workflow_id: Id, request: Annotated[CommandRequest, Depends(_command)]
-) -> CommandReply:
-    """Apply a command; the body holds what a CommandRequest holds, without its kind."""
-    return await door.commands.command(workflow_id, request)
+for _action in get_args(Action):
+    _command_route(_action, Scope.APPROVE if _action in DECISIONS else Scope.OPERATE)

@@ -154,9 +154,9 @@ async def test_a_request_of_the_wrong_shape_names_the_field(wire: Wire) -> None:
     assert {line.partition(":")[0] for line in answer.json()["problems"]} == {"definition", "wrong"}
 
 
-async def test_an_unknown_action_is_a_problem_of_shape(wire: Wire) -> None:
+async def test_an_unknown_action_is_not_found(wire: Wire) -> None:
     answer = await wire.http.post(f"/api/v1/workflows/{ID}/explode")
-    assert answer.status_code == 422
+    assert answer.status_code == 404
     assert not wire.control.calls
 
 
