@@ -43,8 +43,8 @@ class Shape(Protocol):
         """JSON Schema 2020-12 of the JSON values; empty for any."""
         ...
 
-    def read(self, value: Any) -> Any:
-        """Turn a JSON value into what the agent works with; Mismatch."""
+    def read(self, body: bytes) -> Any:
+        """Turn JSON into what the agent works with; Mismatch."""
         ...
 
     def write(self, value: Any) -> Any:
@@ -57,9 +57,9 @@ class AnyShape:
 
     schema: dict[str, Any] = {}  # noqa: RUF012  # never written to
 
-    def read(self, value: Any) -> Any:
+    def read(self, body: bytes) -> Any:
         """Return the value."""
-        return value
+        return orjson.loads(body)
 
     def write(self, value: Any) -> Any:
         """Return the value."""
@@ -76,10 +76,10 @@ class TypedShape:
         )
         self.schema = self._adapter.json_schema(mode=mode)
 
-    def read(self, value: Any) -> Any:
+    def read(self, body: bytes) -> Any:
         """Build the typed value by the rules for JSON, so that strict models can take it."""
         try:
-            return self._adapter.validate_json(orjson.dumps(value))
+            return self._adapter.validate_json(body)
         except ValidationError as error:
             raise Mismatch(_of_pydantic(error)) from None
 
@@ -106,13 +106,15 @@ class SchemaShape:
         # Masked, because the library's messages would quote the value.
         self._validator = compile_schema(self.schema, mask="value")
 
-    def read(self, value: Any) -> Any:
+    def read(self, body: bytes) -> Any:
+        """Return the value if it has the shape."""
+        return self.write(orjson.loads(body))
+
+    def write(self, value: Any) -> Any:
         """Check the value."""
         if not self._validator.is_valid(value):
             raise Mismatch(map(_of_schema, self._validator.iter_errors(value)))
         return value
-
-    write = read
 
 
 def shape_of(annotation: Any, side: Side, agent: str) -> Shape:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,6 +22,7 @@ from stagewright.application.runner_run import Run
 from stagewright.domain.bounded_json import canonical
 from stagewright.domain.envelope import BlobRef, StageResult, blob_ref, rfc3339
 from stagewright.domain.errors import ValidationFailed
+from stagewright.domain.records import Record
 from stagewright.domain.stage_result import BLOB_KEY, MAX_TEXT
 from stagewright.domain.task_body import TaskBody, TaskBodyInvalid, parse_task_body
 
@@ -41,8 +41,7 @@ class Failed(Exception):
         super().__init__(f"{len(self.errors)} error(s)")
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Record, frozen=True):
     """What an agent made, ready for the wire."""
 
     value: Any = None
@@ -93,10 +92,10 @@ class Work:
         return body
 
     async def _attempt(self, run: Run, body: TaskBody) -> Output:
-        agent = run.served.agent
-        value = body.input if body.blob is None else await self._fetch(run, body.blob)
+        agent, blob = run.served.agent, body.blob
+        written = bytes(body.input) if blob is None else await self._fetch(run, blob)
         try:
-            given = agent.takes.read(value)
+            given = agent.takes.read(written)
         except Mismatch as mismatch:
             raise Failed(_problems("input_invalid", mismatch.problems)) from None
         feedback = await self._feedback(run, body) if body.feedback or body.repair else ()
@@ -123,12 +122,12 @@ class Work:
         call = partial(agent.function, *arguments)
         return await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._limiter)
 
-    async def _fetch(self, run: Run, blob: BlobRef) -> Any:
+    async def _fetch(self, run: Run, blob: BlobRef) -> bytes:
         get = partial(self._channels.blobs.get, run.task.workflow_id, blob.hash)
         body = await patiently(self._channels.clock, "reading a payload", get)
         if body is None:
             raise Failed([problem("blob_missing", f"payload {blob.hash} is not in the blob store")])
-        return orjson.loads(body)
+        return body
 
     async def _feedback(self, run: Run, body: TaskBody) -> tuple[Feedback, ...]:
         """Earlier rounds, with big outputs fetched; last, what the contract was broken by."""
@@ -142,7 +141,7 @@ class Work:
                     visit=int(said.get("visit", 0)),
                     outcome=said.get("outcome"),
                     errors=tuple(said.get("errors") or ()),
-                    output=output if blob is None else await self._fetch(run, blob),
+                    output=output if blob is None else orjson.loads(await self._fetch(run, blob)),
                 )
             )
         if body.repair:

@@ -7,7 +7,6 @@ reconciler asks the same functions, so it can never want something that a step w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -18,6 +17,7 @@ from stagewright.domain.ids import TaskId
 from stagewright.domain.inputs import stage_input
 from stagewright.domain.outputs import Outputs
 from stagewright.domain.plan import Plan
+from stagewright.domain.records import Record
 from stagewright.domain.task_body import encode_task_body
 from stagewright.domain.workflow import StageRecord, TaskWait, WorkflowState
 
@@ -25,8 +25,7 @@ FEEDBACK_LIMIT = 32
 """Rounds of feedback that a task carries, the newest."""
 
 
-@dataclass(frozen=True, slots=True)
-class InFlight:
+class InFlight(Record, frozen=True):
     """What a workflow should have in flight."""
 
     tasks: Mapping[str, TaskWait]

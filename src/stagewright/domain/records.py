@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from msgspec import DecodeError, ValidationError
+from msgspec import DecodeError, Raw, ValidationError
 
-__all__ = ["Codec", "Record", "Unreadable", "as_dict", "but", "encode"]
+__all__ = ["Codec", "Raw", "Record", "Unreadable", "as_dict", "but", "encode"]
 
 T = TypeVar("T")
 R = TypeVar("R", bound="Record")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from stagewright.domain.errors import ValidationFailed
-from stagewright.domain.stage_result import BlobRef, EnvelopeRejected, blob_ref
+from stagewright.domain.records import Codec, Raw, Record, Unreadable
+from stagewright.domain.stage_result import BLOB_KEY, BlobRef, EnvelopeRejected, blob_ref
+
+_BLOB_MARK = f'"{BLOB_KEY}"'.encode()
 
 
 class TaskBodyInvalid(ValidationFailed):
@@ -27,22 +30,34 @@ class TaskBodyInvalid(ValidationFailed):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class TaskBody:
+class TaskContract(Record, frozen=True, forbid_unknown_fields=False):
+    """What the agent was promised to be."""
+
+    agent: str
+    version: str
+    hash: str
+
+
+class TaskBody(Record, frozen=True, forbid_unknown_fields=False):
     """One task as the runner reads it."""
 
-    input: Any
-    """JSON value; None when it is a blob."""
-    blob: BlobRef | None
-    feedback: tuple[Mapping[str, Any], ...]
+    input: Raw
+    """JSON as it was written: the agent's own types are built from it. See `blob`."""
+    feedback: tuple[dict[str, Any], ...] = ()
     """Earlier rounds, oldest first: `stage`, `visit`, `outcome`, `errors`, `output`."""
-    contract: Mapping[str, str] | None
-    """`agent`, `version`, `hash`; None: not checked when the definition was registered."""
-    definition: str
+    contract: TaskContract | None = None
+    """None: not checked when the definition was registered."""
+    definition: str = ""
     """`name@version`."""
-    traceparent: str | None
-    repair: tuple[Mapping[str, Any], ...]
+    traceparent: str | None = None
+    repair: tuple[dict[str, Any], ...] = ()
     """How the output of the attempt before broke the contract."""
+
+    @property
+    def blob(self) -> BlobRef | None:
+        """Where the input lies when it is too big to travel."""
+        written = bytes(self.input)
+        return blob_ref(orjson.loads(written), "input") if _BLOB_MARK in written else None
 
 
 def encode_task_body(
@@ -70,49 +85,14 @@ def encode_task_body(
 def parse_task_body(body: bytes) -> TaskBody:
     """Return the task; TaskBodyInvalid names the field that is wrong."""
     try:
-        fields = orjson.loads(body)
-    except ValueError as error:
-        raise TaskBodyInvalid(str(error), "body") from None
-    if type(fields) is not dict or "input" not in fields:
-        raise TaskBodyInvalid("expected an object with an input", "body")
-    get = fields.get
-    value = fields["input"]
-    blob = _blob(value)
-    return TaskBody(
-        input=value if blob is None else None,
-        blob=blob,
-        feedback=_objects(get("feedback"), "feedback"),
-        contract=_contract(get("contract")),
-        definition=_text(get("definition"), "definition") or "",
-        traceparent=_text(get("traceparent"), "traceparent"),
-        repair=_objects(get("repair"), "repair"),
-    )
-
-
-def _blob(value: Any) -> BlobRef | None:
-    try:
-        return blob_ref(value, "input")
+        task = _codec.decode(body)
+        _ = task.blob
     except EnvelopeRejected as error:
         raise TaskBodyInvalid(error.reason, error.field) from None
+    except Unreadable as error:
+        reason, _, path = str(error).partition(" - at `$.")
+        raise TaskBodyInvalid(reason, re.split(r"\W", path)[0] or "body") from None
+    return task
 
 
-def _objects(value: Any, field: str) -> tuple[Mapping[str, Any], ...]:
-    if not value:
-        return ()
-    if type(value) is not list or not all(type(item) is dict for item in value):
-        raise TaskBodyInvalid("expected a list of objects", field)
-    return tuple(value)
-
-
-def _contract(value: Any) -> Mapping[str, str] | None:
-    if value is None:
-        return None
-    if type(value) is not dict or not {"agent", "version", "hash"} <= value.keys():
-        raise TaskBodyInvalid("expected null or agent, version and hash", "contract")
-    return value
-
-
-def _text(value: Any, field: str) -> str | None:
-    if value is not None and type(value) is not str:
-        raise TaskBodyInvalid(f"expected text, found {type(value).__name__}", field)
-    return value
+_codec = Codec(TaskBody)

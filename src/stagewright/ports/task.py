@@ -23,8 +23,7 @@ class NewTask(Record, frozen=True):
     """JSON for the runner: input, feedback, contract, trace."""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskLease:
+class TaskLease(Record, frozen=True):
     """Proof of the right to finish a task."""
 
     task_id: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import orjson
+
 from stagewright.domain.envelope import StageResult, encode_result, rfc3339
 from stagewright.domain.ids import TaskId
 from stagewright.domain.task_body import parse_task_body
@@ -59,6 +61,6 @@ class ScriptedRunner:
             "task": id_,
             "token": task.token,
             "status": "success",
-            **self._script(id_, parse_task_body(task.body).input),
+            **self._script(id_, orjson.loads(bytes(parse_task_body(task.body).input))),
         }
         return encode_result(StageResult(**given))

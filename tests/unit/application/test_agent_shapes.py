@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -33,13 +34,13 @@ class Point:
 
 def problems(shape: Shape, value: Any, *, writing: bool = False) -> list[dict[str, Any]]:
     with pytest.raises(Mismatch) as caught:
-        (shape.write if writing else shape.read)(value)
+        shape.write(value) if writing else shape.read(orjson.dumps(value))
     return [dict(problem) for problem in caught.value.problems]
 
 
 def test_a_strict_model_reads_what_json_can_say() -> None:
     shape = TypedShape(Strict, "input")
-    read = shape.read({"at": "2026-01-31T12:00:00Z", "tags": ["a"]})
+    read = shape.read(b'{"at":"2026-01-31T12:00:00Z","tags":["a"]}')
     assert read.tags == ("a",)
     assert read.at.year == 2026
 
@@ -86,10 +87,9 @@ SCHEMA = {
 }
 
 
-@pytest.mark.parametrize("method", ["read", "write"])
-def test_a_schema_checks_and_leaves_values_alone(method: str) -> None:
-    value = {"n": 1, "more": True}
-    assert getattr(SchemaShape(SCHEMA), method)(value) is value
+def test_a_schema_checks_and_leaves_values_alone() -> None:
+    shape, value = SchemaShape(SCHEMA), {"n": 1, "more": True}
+    assert shape.read(b'{"n":1,"more":true}') == shape.write(value) == value
 
 
 @pytest.mark.parametrize(
@@ -113,4 +113,4 @@ def test_any_value_has_an_empty_schema(annotation: Any) -> None:
     shape = shape_of(annotation, "input", "x")
     assert isinstance(shape, AnyShape)
     assert shape.schema == {}
-    assert shape.read("x") == shape.write("x") == "x"
+    assert shape.read(b'"x"') == shape.write("x") == "x"

@@ -6,9 +6,11 @@ import orjson
 import pytest
 
 from stagewright.domain.envelope import BlobRef
+from stagewright.domain.records import Raw
 from stagewright.domain.task_body import (
     TaskBody,
     TaskBodyInvalid,
+    TaskContract,
     encode_task_body,
     parse_task_body,
 )
@@ -31,10 +33,9 @@ def test_a_task_comes_out_as_it_went_in() -> None:
     repair = [{"type": "contract_violation", "message": "m", "path": "a"}]
     written = body(feedback=[ROUND], repair=repair, traceparent="00-a-b-01")
     assert parse_task_body(written) == TaskBody(
-        input={"name": "hello"},
-        blob=None,
+        input=Raw(b'{"name":"hello"}'),
         feedback=(ROUND,),
-        contract=CONTRACT,
+        contract=TaskContract(**CONTRACT),
         definition="delivery@1.0.0",
         traceparent="00-a-b-01",
         repair=tuple(repair),
@@ -47,17 +48,20 @@ def test_a_first_attempt_carries_no_repair() -> None:
 
 
 def test_an_input_already_written_is_taken_over() -> None:
-    assert parse_task_body(body(input_=orjson.Fragment(b'{"a":1}'))).input == {"a": 1}
+    assert parse_task_body(body(input_=orjson.Fragment(b'{"a":1}'))).input == Raw(b'{"a":1}')
 
 
 def test_a_big_input_is_a_reference() -> None:
     blob = BlobRef("ab" * 32, 70_000)
-    parsed = parse_task_body(body(input_=blob))
-    assert (parsed.input, parsed.blob) == (None, blob)
+    assert parse_task_body(body(input_=blob)).blob == blob
+
+
+def test_an_input_that_speaks_of_references_is_none() -> None:
+    assert parse_task_body(body(input_={"about": '"$blob"'})).blob is None
 
 
 def test_an_input_of_null_is_an_input() -> None:
-    assert parse_task_body(body(input_=None)).input is None
+    assert parse_task_body(body(input_=None)).input == Raw(b"null")
 
 
 @pytest.mark.parametrize(
