@@ -86,9 +86,15 @@ def allot(
 ) -> dict[int, Quota]:
     """Return what to claim where: the most urgent first, of one priority as evenly as possible."""
     quotas: dict[int, Quota] = {}
-    for number, free in enumerate(slots):
+    for number, free in enumerate(slots if offers else ()):
         for priority in reversed(PRIORITIES) if lowest_first else PRIORITIES:
-            waiting = {partition: offer[number][priority] for partition, offer in offers.items()}
+            waiting = {
+                partition: count
+                for partition, offer in offers.items()
+                if (count := offer[number][priority])
+            }
+            if not waiting:
+                continue
             for partition, taken in _level(waiting, free, turn).items():
                 quotas.setdefault(partition, [0] * len(slots))[number] += taken
                 free -= taken  # noqa: PLW2901  # what is left for the next priority
