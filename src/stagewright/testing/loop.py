@@ -47,7 +47,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Let time pass until the next instant at which somebody wants to go on."""
         instants = [] if self.clock.next_wake_ms is None else [self.clock.next_wake_ms]
         if timeout_s is not None:
-            instants.append(self.clock.now_ms() + math.ceil(timeout_s * 1_000 - 1e-6))
+            # Some time passes always: a timer that is due but for a rounding error of its instant
+            # would set itself again for ever.
+            delay_ms = max(1, math.ceil(timeout_s * 1_000 - 1e-6))
+            instants.append(self.clock.now_ms() + delay_ms)
         if not instants:
             raise Stuck("everything waits, and nothing will ever come")
         self.clock.set_ms(min(instants))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 
 import anyio
@@ -44,6 +45,27 @@ def test_sleepers_of_clock_and_loop_wake_in_the_order_of_their_instants() -> Non
 
     run_virtually(clock, main)
     assert woken == ["first", "second", "third"]
+
+
+def test_a_timer_that_is_due_but_for_a_rounding_error_does_not_spin() -> None:
+    async def main() -> int:
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+        await asyncio.sleep(8.609)
+        deadline, rounds = math.nextafter(loop.time(), math.inf), 0
+
+        def look() -> None:
+            nonlocal rounds
+            rounds += 1
+            if loop.time() >= deadline or rounds > 10:
+                done.set()
+            else:
+                loop.call_at(deadline, look)
+
+        look()
+        await done.wait()
+        return rounds
+
+    assert run_virtually(VirtualClock(), main) <= 3
 
 
 def test_waiting_for_what_never_comes_is_told() -> None:
