@@ -47,8 +47,15 @@ IN_APPLICATION = (
     Planted(
         "leases a partition for ever",
         "application/ownership.py",
-        "await self._kv.set(PRESENT + self._holder, sign, self._ttl_s, now_ms)",
-        "await self._kv.set(PRESENT + self._holder, sign, None, now_ms)",
+        "next_s=self.renew_s, lasts_s=self._ttl_s, now_ms=now_ms,",
+        "next_s=self.renew_s, lasts_s=3.2e7, now_ms=now_ms,",
+        "application",
+    ),
+    Planted(
+        "forgets who fell silent together with their sign of life",
+        "application/signs.py",
+        "await kv.set(key, orjson.dumps(sign), lasts_s + LATELY_S, now_ms)",
+        "await kv.set(key, orjson.dumps(sign), lasts_s, now_ms)",
         "application",
     ),
     Planted(

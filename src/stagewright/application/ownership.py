@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from stagewright.application.signs import give_sign, holds, read_signs
 from stagewright.ports.kv_store import IKVStore
 from stagewright.ports.system import IClock
 
@@ -56,35 +57,38 @@ class Ownership:
     async def renew(self) -> frozenset[int]:
         """Renew what is owned, give up a surplus, take what is free up to a fair share."""
         now_ms = self._clock.now_ms()
-        promise = {"next_s": self.renew_s, "lasts_s": self._ttl_s}
-        sign = orjson.dumps({"told_at_ms": now_ms, **promise})
-        await self._kv.set(PRESENT + self._holder, sign, self._ttl_s, now_ms)
+        await give_sign(
+            self._kv, PRESENT + self._holder, {},
+            next_s=self.renew_s, lasts_s=self._ttl_s, now_ms=now_ms,
+        )  # fmt: skip
         told = await self._kv.scan(ORCHESTRATORS, now_ms)
         if self._inherit:
             await self._take_all(told)
             return self.owned
+        present = _present(told, now_ms)
+        owned = _owners(told, present)
         self._values = {
             partition: told[owner_key(partition)]
-            for partition, holder in _owners(told).items()
+            for partition, holder in owned.items()
             if holder == self._holder  # also what was taken in a call whose answer was lost
         }
-        alive = max(
-            1, len(_present(told))
-        )  # a call may last longer than the sign of life before it
+        alive = max(1, len(present))  # a call may last longer than the sign of life before it
         fair = -(-self._partitions // alive)
         for partition in sorted(self._values)[fair:]:
             await self._give_up(partition)
         for partition in self._in_turn():
             if len(self._values) >= fair:
                 break
-            await self._take(partition, told)
+            if partition not in owned:
+                await self._take(partition, told.get(owner_key(partition)))
         return self.owned
 
     async def _take_all(self, told: Mapping[str, bytes]) -> None:
         """Those who own the partitions are dead: do not wait for their leases to run out."""
         self._inherit = False
-        for holder in _present(told) - {self._holder}:
-            await self._kv.delete(PRESENT + holder)  # or a share would be kept free for the dead
+        for sign in read_signs(told, PRESENT):
+            if sign["holder"] != self._holder:  # or a share would be kept free for the dead
+                await self._kv.delete(PRESENT + sign["holder"])
         for partition in range(self._partitions):
             value = self._claim_of_mine()
             await self._kv.set(owner_key(partition), value, None, self._clock.now_ms())
@@ -98,12 +102,10 @@ class Ownership:
         start = sum(self._holder.encode()) % self._partitions
         return ((start + i) % self._partitions for i in range(self._partitions))
 
-    async def _take(self, partition: int, told: Mapping[str, bytes]) -> None:
+    async def _take(self, partition: int, told: bytes | None) -> None:
         """Take a partition whose owner, if it has one, is present no more."""
-        key, mine = owner_key(partition), self._claim_of_mine()
-        if partition in self._values or partition in _owners(told):
-            return
-        if await self._swap(key, told.get(key), mine):
+        mine = self._claim_of_mine()
+        if await self._swap(owner_key(partition), told, mine):
             self._values[partition] = mine
 
     async def _give_up(self, partition: int) -> None:
@@ -127,18 +129,19 @@ def owner_key(partition: int) -> str:
 
 async def owners(kv: IKVStore, now_ms: int) -> dict[int, str]:
     """Return partition to holder, for those that are owned."""
-    return _owners(await kv.scan(ORCHESTRATORS, now_ms))
+    told = await kv.scan(ORCHESTRATORS, now_ms)
+    return _owners(told, _present(told, now_ms))
 
 
-def _present(told: Mapping[str, bytes]) -> frozenset[str]:
-    return frozenset(key.removeprefix(PRESENT) for key in told if key.startswith(PRESENT))
+def _present(told: Mapping[str, bytes], now_ms: int) -> frozenset[str]:
+    return frozenset(sign["holder"] for sign in read_signs(told, PRESENT) if holds(sign, now_ms))
 
 
-def _owners(told: Mapping[str, bytes]) -> dict[int, str]:
-    alive, found = _present(told), {}
+def _owners(told: Mapping[str, bytes], present: frozenset[str]) -> dict[int, str]:
+    found = {}
     for key, value in told.items():
         if key.startswith(_OWNER) and value:
             claim: dict[str, Any] = orjson.loads(value)
-            if claim["holder"] in alive:
+            if claim["holder"] in present:
                 found[int(key.removeprefix(_OWNER))] = claim["holder"]
     return found

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import orjson
 import structlog
 
 from stagewright.application.runner_roster import Roster
+from stagewright.application.signs import AGENTS, give_sign
 from stagewright.domain.errors import StagewrightError
 from stagewright.ports.kv_store import IKVStore
 from stagewright.ports.system import IClock
 
 log = structlog.get_logger(__name__)
-
-AGENTS = "presence:agent:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class Identity:
 
 
 class Presence:
-    """A key with a short life that is renewed while the runner lives."""
+    """A sign of life that is given again and again while the runner lives."""
 
     def __init__(
         self, kv: IKVStore, clock: IClock, identity: Identity, roster: Roster, *,
@@ -41,17 +39,16 @@ class Presence:
 
     async def tell(self) -> None:
         """Say so now."""
-        now_ms = self._clock.now_ms()
-        body = {
+        facts = {
             "host": self._identity.host,
             "pid": self._identity.pid,
             "started_at_ms": self._started_at_ms,
-            "told_at_ms": now_ms,
-            "next_s": self._every_s,
-            "lasts_s": self._ttl_s,
             "agents": self._roster.to_json(),
         }
-        await self._kv.set(self._key, orjson.dumps(body), self._ttl_s, now_ms)
+        await give_sign(
+            self._kv, self._key, facts,
+            next_s=self._every_s, lasts_s=self._ttl_s, now_ms=self._clock.now_ms(),
+        )  # fmt: skip
 
     async def run(self) -> None:
         """Say so again and again."""
@@ -63,5 +60,5 @@ class Presence:
                 log.warning("presence_not_told", error=str(error))
 
     async def leave(self) -> None:
-        """Say goodbye, so that nobody waits for the key's life to end."""
+        """Say goodbye, so that nobody waits for the sign to run out."""
         await self._kv.delete(self._key)

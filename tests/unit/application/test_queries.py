@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import orjson
 import pytest
 
-from stagewright.application.ownership import owner_key
-from stagewright.application.queries import AGENTS
+from stagewright.application.ownership import PRESENT, owner_key
+from stagewright.application.signs import AGENTS, give_sign
 from stagewright.domain.contracts import Contract
 from stagewright.domain.errors import CursorInvalid, NotFound, Refused, Unreachable
 from stagewright.ports.health import PortHealth
@@ -216,26 +215,50 @@ async def test_orchestrators_are_shown_with_their_last_sign_of_life(world: World
     assert one.next_s == pytest.approx(10 / 2)
 
 
-@pytest.mark.parametrize("prefix", ["presence:agent:", "orchestrator:present:"])
-async def test_who_fell_silent_is_shown_for_a_while_and_is_not_alive(
+@pytest.mark.parametrize("prefix", [AGENTS, PRESENT])
+async def test_who_fell_silent_is_shown_for_a_while_whatever_else_the_store_is_asked(
     world: World, prefix: str
 ) -> None:
-    now_ms = world.clock.now_ms()
-    process = {"host": "h", "pid": 7, "started_at_ms": 1, "agents": {}}
-    sign = {"told_at_ms": now_ms, "next_s": 5.0, "lasts_s": 15.0, **process}
-    await world.backend.kv.set(f"{prefix}w1", orjson.dumps(sign), 15.0, now_ms)
-    alive = await world.queries.system()
+    kv, told_at_ms = world.backend.kv, world.clock.now_ms()
+    facts = {"host": "h", "pid": 7, "started_at_ms": 1, "agents": {}}
+    promise = {"next_s": 5.0, "lasts_s": 15.0}
+    await give_sign(kv, f"{prefix}w1", facts, **promise, now_ms=told_at_ms)
+    seen = []
+    for later_s in (14.9, 0.1, 599.8, 0.2):
+        await world.clock.advance(later_s)
+        await kv.set("unrelated", b"", 1.0, world.clock.now_ms())  # stores purge as they go
+        view = await world.queries.system()
+        alive = [*view.agents, *view.orchestrators]
+        seen.append(([one.holder for one in alive], [one.holder for one in view.silent]))
+    assert seen == [(["w1"], []), ([], ["w1"]), ([], ["w1"]), ([], [])]
+
+
+async def test_who_fell_silent_is_shown_with_what_it_is_and_since_when(world: World) -> None:
+    told_at_ms = world.clock.now_ms()
+    promise = {"next_s": 5.0, "lasts_s": 15.0}
+    await give_sign(world.backend.kv, f"{PRESENT}o1", {}, **promise, now_ms=told_at_ms)
     await world.clock.advance(60)
-    lately = await world.queries.system()
-    await world.clock.advance(600)
-    later = await world.queries.system()
-    assert [len([*view.agents, *view.orchestrators]) for view in (alive, lately, later)] == [
-        1,
-        0,
-        0,
-    ]
-    assert [len(view.silent) for view in (alive, lately, later)] == [0, 1, 0]
-    assert (lately.silent[0].holder, lately.silent[0].told_at_ms) == ("w1", now_ms)
+    (silent,) = (await world.queries.system()).silent
+    assert (silent.kind, silent.holder, silent.told_at_ms) == ("orchestrator", "o1", told_at_ms)
+
+
+async def test_whose_clock_is_behind_by_more_than_its_promise_looks_silent(world: World) -> None:
+    slow_ms = world.clock.now_ms() - 16_000
+    promise = {"next_s": 5.0, "lasts_s": 15.0}
+    facts = {"host": "h", "pid": 7, "started_at_ms": 1, "agents": {}}
+    await give_sign(world.backend.kv, f"{AGENTS}w1", facts, **promise, now_ms=slow_ms)
+    view = await world.queries.system()
+    assert ([one.holder for one in view.silent], view.agents) == (["w1"], [])
+
+
+async def test_whose_clock_is_ahead_does_not_make_others_disappear(world: World) -> None:
+    promise = {"next_s": 5.0, "lasts_s": 15.0}
+    facts = {"host": "h", "pid": 7, "started_at_ms": 1, "agents": {}}
+    now_ms = world.clock.now_ms()
+    await give_sign(world.backend.kv, f"{AGENTS}w1", facts, **promise, now_ms=now_ms)
+    await give_sign(world.backend.kv, f"{AGENTS}w2", facts, **promise, now_ms=now_ms + 60_000)
+    await world.backend.kv.scan(AGENTS, now_ms + 60_000)
+    assert [one.holder for one in (await world.queries.system()).agents] == ["w1", "w2"]
 
 
 async def test_losses_that_were_noticed_are_shown_in_order(world: World) -> None:

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-import orjson
 import pytest
 
 from stagewright.adapters.system.clock import SystemClock
@@ -15,6 +14,7 @@ from stagewright.application.agents import Agent, agent
 from stagewright.application.context import AgentContext, SyncAgentContext
 from stagewright.application.runner import AgentRunner
 from stagewright.application.runner_options import RunnerOptions
+from stagewright.application.signs import AGENTS, signs_of_life
 from stagewright.domain.errors import ConfigurationError, Conflict, Unreachable
 from stagewright.testing.clock import settle
 from stagewright.testing.contracts import samples
@@ -652,10 +652,9 @@ async def test_a_runner_says_who_it_is_and_what_it_serves(world: World, gate: Ga
     await world.queue(1)
     async with world.runner(gate.agent, limit=7):
         await world.clock.advance(5)
-        found = await world.backend.kv.scan("presence:agent:", world.clock.now_ms())
-        told = orjson.loads(found["presence:agent:runner-1"])
+        (told,), _ = await signs_of_life(world.backend.kv, AGENTS, world.clock.now_ms())
         served = told["agents"]["build"]
-        assert (told["host"], told["pid"]) == ("host", 42)
+        assert (told["holder"], told["host"], told["pid"]) == ("runner-1", "host", 42)
         assert told["started_at_ms"] == started_at_ms
         assert served["version"] == "1.0.0"
         assert served["lanes"] == ["build@1.0"]
@@ -669,9 +668,9 @@ async def test_a_runner_says_who_it_is_and_what_it_serves(world: World, gate: Ga
 async def test_presence_lives_on_while_the_runner_does_and_no_longer(world: World) -> None:
     running = asyncio.create_task(world.runner(build).run())
     await world.clock.advance(60)
-    now_ms = world.clock.now_ms()
-    assert await world.backend.kv.scan("presence:agent:", now_ms)
-    assert not await world.backend.kv.scan("presence:agent:", now_ms + 15_000)
+    kv, now_ms = world.backend.kv, world.clock.now_ms()
+    assert [len(found) for found in await signs_of_life(kv, AGENTS, now_ms)] == [1, 0]
+    assert [len(found) for found in await signs_of_life(kv, AGENTS, now_ms + 15_000)] == [0, 1]
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
@@ -688,9 +687,11 @@ async def test_presence_that_cannot_be_told_is_told_later(world: World) -> None:
     async with world.runner(build):
         broken[0] = True
         await world.clock.advance(20)
+        assert (await signs_of_life(world.backend.kv, AGENTS, world.clock.now_ms()))[0] == []
         broken[0] = False
         await world.clock.advance(5)
-        assert await world.backend.kv.scan("presence:agent:", world.clock.now_ms())
+        alive, _ = await signs_of_life(world.backend.kv, AGENTS, world.clock.now_ms())
+        assert [sign["holder"] for sign in alive] == ["runner-1"]
 
 
 async def test_contracts_are_registered_before_anything_is_claimed(world: World) -> None:
