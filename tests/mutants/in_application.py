@@ -52,6 +52,13 @@ IN_APPLICATION = (
         "application",
     ),
     Planted(
+        "waits for the lease of an orchestrator that is seen to have ended",
+        "application/ownership.py",
+        "present = _present(told, now_ms) - self._ended(told)",
+        "present = _present(told, now_ms)",
+        "application",
+    ),
+    Planted(
         "forgets who fell silent together with their sign of life",
         "application/signs.py",
         "await kv.set(key, orjson.dumps(sign), lasts_s + LATELY_S, now_ms)",

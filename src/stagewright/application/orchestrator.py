@@ -19,7 +19,7 @@ from stagewright.application.retention import Retention
 from stagewright.domain.errors import StagewrightError
 from stagewright.domain.workflow import Status
 from stagewright.ports.backend import Backend
-from stagewright.ports.system import IClock, IIdentifiers, IRandom
+from stagewright.ports.system import IClock, IIdentifiers, IProcesses, IRandom
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ class OrchestratorOptions:
 class Orchestrator:
     """Owns partitions and applies what their inboxes, timers and leases bring."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the ports it works with
         self,
         backend: Backend,
         catalog: Catalog,
@@ -53,6 +53,8 @@ class Orchestrator:
         randomness: IRandom,
         options: OrchestratorOptions | None = None,
         holder: str | None = None,
+        *,
+        processes: IProcesses | None = None,
     ) -> None:
         self.options = options or OrchestratorOptions()
         self.holder = holder or f"orchestrator-{ids.short()}"
@@ -66,6 +68,7 @@ class Orchestrator:
             backend.partitions,
             self.options.ownership_ttl_s,
             inherit=backend.sole,
+            processes=processes,
         )
         self._reconciler = Reconciler(backend, LiveWorkflows(backend.store, catalog), clock)
         self._retention = Retention(

@@ -2,7 +2,8 @@
 
 One lease is renewed for each orchestrator, its presence; what says who owns a partition is written
 only when that changes, and holds as long as its owner is present. So renewing costs two calls,
-however many partitions there are. Ownership brings order, warm caches and timers; safety rests on
+however many partitions there are. Who is seen to have ended, on the same host, is present no more
+before its lease runs out. Ownership brings order, warm caches and timers; safety rests on
 the commit's checks alone, so two owners at once are harmless.
 """
 
@@ -15,7 +16,7 @@ import orjson
 
 from stagewright.application.signs import give_sign, holds, read_signs
 from stagewright.ports.kv_store import IKVStore
-from stagewright.ports.system import IClock
+from stagewright.ports.system import IClock, IProcesses
 
 ORCHESTRATORS = "orchestrator:"
 PRESENT = ORCHESTRATORS + "present:"
@@ -34,8 +35,12 @@ class Ownership:
         ttl_s: float = 10.0,
         *,
         inherit: bool = False,
+        processes: IProcesses | None = None,
     ) -> None:
-        """`inherit`: nobody else can be alive, so at first all is taken from whoever has it."""
+        """`inherit`: nobody else can be alive, so at first all is taken from whoever has it.
+
+        Without `processes` nobody is seen to have ended.
+        """
         self._kv = kv
         self._clock = clock
         self._holder = holder
@@ -43,6 +48,7 @@ class Ownership:
         self._ttl_s = ttl_s
         self._values: dict[int, bytes] = {}
         self._inherit = inherit
+        self._processes = processes
 
     @property
     def owned(self) -> frozenset[int]:
@@ -58,14 +64,14 @@ class Ownership:
         """Renew what is owned, give up a surplus, take what is free up to a fair share."""
         now_ms = self._clock.now_ms()
         await give_sign(
-            self._kv, PRESENT + self._holder, {},
+            self._kv, PRESENT + self._holder, self._facts(),
             next_s=self.renew_s, lasts_s=self._ttl_s, now_ms=now_ms,
         )  # fmt: skip
         told = await self._kv.scan(ORCHESTRATORS, now_ms)
         if self._inherit:
             await self._take_all(told)
             return self.owned
-        present = _present(told, now_ms)
+        present = _present(told, now_ms) - self._ended(told)
         owned = _owners(told, present)
         self._values = {
             partition: told[owner_key(partition)]
@@ -82,6 +88,17 @@ class Ownership:
             if partition not in owned:
                 await self._take(partition, told.get(owner_key(partition)))
         return self.owned
+
+    def _facts(self) -> dict[str, Any]:
+        return {} if self._processes is None else {"process": self._processes.mine()}
+
+    def _ended(self, told: Mapping[str, bytes]) -> frozenset[str]:
+        """Return those whose leases go on although they have ended."""
+        processes = self._processes
+        if processes is None:
+            return frozenset()
+        others = [one for one in read_signs(told, PRESENT) if one["holder"] != self._holder]
+        return frozenset(one["holder"] for one in others if processes.ended(one.get("process", "")))
 
     async def _take_all(self, told: Mapping[str, bytes]) -> None:
         """Those who own the partitions are dead: do not wait for their leases to run out."""

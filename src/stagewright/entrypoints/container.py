@@ -15,6 +15,7 @@ from dependency_injector import containers, providers
 
 from stagewright.adapters.system.clock import SystemClock
 from stagewright.adapters.system.identifiers import SystemIdentifiers
+from stagewright.adapters.system.processes import SystemProcesses
 from stagewright.adapters.system.randomness import SystemRandom
 from stagewright.application.catalog import Catalog
 from stagewright.application.control import Control
@@ -82,6 +83,7 @@ class Container(containers.DeclarativeContainer):
     clock = providers.Singleton(SystemClock)
     ids = providers.Singleton(SystemIdentifiers)
     random = providers.Singleton(SystemRandom)
+    processes = providers.Singleton(SystemProcesses)
 
     opener = providers.Factory(backend_opener, settings.provided.url)
     backend_options = providers.Factory(_backend_options, settings)
@@ -96,6 +98,7 @@ class Container(containers.DeclarativeContainer):
         ids,
         random,
         providers.Factory(_orchestrator_options, settings),
+        processes=processes,
     )
 
     runner_options = providers.Factory(_runner_options, settings)

@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     ownership_s: Annotated[float, Field(ge=1, le=3_600)] = Field(
         default=10.0,
         description="How long the partitions of an orchestrator that gives no sign of life wait "
-        "for another one.",
+        "for another one; on the same host, one that ended is seen at once.",
     )
     hand_in: Literal["steps", "inbox"] = Field(
         default="steps",

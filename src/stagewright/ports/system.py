@@ -1,4 +1,4 @@
-"""Time, identity and randomness: the ports that make a run repeatable."""
+"""Time, identity, randomness and other processes: the ports that make a run repeatable."""
 
 from __future__ import annotations
 
@@ -38,4 +38,16 @@ class IRandom(Protocol):
 
     def random(self) -> float:
         """Return a float in [0, 1)."""
+        ...
+
+
+class IProcesses(Protocol):
+    """The processes of this host, as far as one can see them."""
+
+    def mine(self) -> str:
+        """Return a name of this process that no other ever has; empty when there is none."""
+        ...
+
+    def ended(self, process: str) -> bool:
+        """Whether who has this name is certain to have ended; False wherever that is not known."""
         ...

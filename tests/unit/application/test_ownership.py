@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from stagewright.application.ownership import Ownership, owners
+from stagewright.ports.system import IProcesses
 from stagewright.testing.faults import Faults
 from tests.unit.application.world import World
 
@@ -14,8 +16,27 @@ PARTITIONS = 8
 TTL_S = 10.0
 
 
-def ownership(world: World, holder: str, *, inherit: bool = False) -> Ownership:
-    return Ownership(world.backend.kv, world.clock, holder, PARTITIONS, TTL_S, inherit=inherit)
+def ownership(
+    world: World, holder: str, *, inherit: bool = False, processes: IProcesses | None = None
+) -> Ownership:
+    return Ownership(
+        world.backend.kv, world.clock, holder, PARTITIONS, TTL_S,
+        inherit=inherit, processes=processes,
+    )  # fmt: skip
+
+
+@dataclass
+class Seen:
+    """Processes as one of them sees the others."""
+
+    name: str
+    over: set[str]
+
+    def mine(self) -> str:
+        return self.name
+
+    def ended(self, process: str) -> bool:
+        return process in self.over
 
 
 async def settled(world: World, *all_: Ownership) -> None:
@@ -66,6 +87,32 @@ async def test_who_was_killed_is_followed_when_the_lease_runs_out(world: World) 
     await world.clock.advance(1)
     await two.renew()
     assert len(two.owned) == PARTITIONS
+
+
+async def test_who_is_seen_to_have_ended_is_followed_at_once(world: World) -> None:
+    over: set[str] = set()
+    one, two = (ownership(world, name, processes=Seen(name, over)) for name in ("one", "two"))
+    await settled(world, one, two)
+    over.add("one")
+    assert await two.renew() == frozenset(range(PARTITIONS))
+
+
+async def test_who_is_not_seen_is_followed_when_the_lease_runs_out(world: World) -> None:
+    dead = ownership(world, "dead")  # says nothing of the process it was
+    two = ownership(world, "two", processes=Seen("two", set()))
+    await dead.renew()
+    assert await two.renew() == frozenset()
+    await world.clock.advance(TTL_S)
+    assert await two.renew() == frozenset(range(PARTITIONS))
+
+
+async def test_who_was_taken_for_ended_and_lives_shares_again(world: World) -> None:
+    over = {"one"}
+    one, two = (ownership(world, name, processes=Seen(name, over)) for name in ("one", "two"))
+    await settled(world, one, two)
+    over.clear()
+    await settled(world, one, two)
+    assert (len(one.owned), len(two.owned)) == (PARTITIONS // 2, PARTITIONS // 2)
 
 
 async def test_what_another_took_is_given_up(world: World) -> None:

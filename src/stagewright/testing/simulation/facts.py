@@ -43,6 +43,7 @@ SOMETIMES = frozenset(
         "a lost task was put back",
         "a partition was taken over",
         "an owner found that the drain before had not ended",
+        "an orchestrator was seen to have ended",
         "an orchestrator was not the first to take a partition",
         "overdue timers were set again",
         "log heartbeat_failed",

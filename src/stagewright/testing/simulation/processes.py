@@ -51,6 +51,24 @@ class Life:
 Lived = Callable[[Life], Awaitable[None]]
 
 
+class Neighbours:
+    """IProcesses of one host: each life has a name, and all see which lives are over."""
+
+    def __init__(self, life: Life, all_: dict[str, Process], records: Records) -> None:
+        self._name, self._all, self._records = f"{life.process.name}/{len(all_)}", all_, records
+        all_[self._name] = life.process
+
+    def mine(self) -> str:
+        """Return the name of this life."""
+        return self._name
+
+    def ended(self, process: str) -> bool:
+        """Whether a life is over."""
+        over = process in self._all and not self._all[process].alive
+        self._records.fact("an orchestrator was seen to have ended", over)
+        return over
+
+
 class Supervisor:
     """Starts processes again when they died, until it is told to end them all."""
 

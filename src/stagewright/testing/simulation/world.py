@@ -29,7 +29,7 @@ from stagewright.testing.simulation.cast import Cast
 from stagewright.testing.simulation.catalogs import PoisonedCatalog, SharedCatalog, compile_for_all
 from stagewright.testing.simulation.definitions import definition
 from stagewright.testing.simulation.people import Client, Orders
-from stagewright.testing.simulation.processes import Life, ProcessClock, Supervisor
+from stagewright.testing.simulation.processes import Life, Neighbours, ProcessClock, Supervisor
 from stagewright.testing.simulation.promises import Promises
 from stagewright.testing.simulation.records import Records
 from stagewright.testing.simulation.weather import Leaky, Storm, Weather
@@ -59,6 +59,8 @@ class Population:
     clients: int
     storm_s: float
     retention_s: float
+    one_host: bool
+    """Whether orchestrators see that others have ended."""
 
     @classmethod
     def drawn(cls, chance: random.Random) -> Population:
@@ -70,6 +72,7 @@ class Population:
             clients=chance.randint(1, 2),
             storm_s=chance.choice([15.0, 30.0, 45.0]),
             retention_s=chance.choice([20.0, 7 * 86_400.0]),
+            one_host=chance.random() < 0.5,
         )
 
 
@@ -111,6 +114,8 @@ class World:
         self.stoppable: dict[str, Callable[[], None]] = {}
         """How each process is told to stop in order."""
         self.plans: dict[str, Plan] = {}
+        self.neighbours: dict[str, Process] = {}
+        """The lives on one host, by name."""
         self.url = f"memory://simulation-{id(self)}"
 
     def _own_chance(self, what: str) -> random.Random:
@@ -152,8 +157,13 @@ class World:
         options = replace(ORCHESTRATING, retention_s=self.population.retention_s)
         catalog = self._catalog(life)
         parts = (life.backend, catalog, life.clock, self.ids, self.randomness)
+        neighbours = (
+            Neighbours(life, self.neighbours, self.records) if self.population.one_host else None
+        )
         while True:  # one that stops in order is followed by another
-            orchestrator = Orchestrator(*parts, options=options, holder=life.process.name)
+            orchestrator = Orchestrator(
+                *parts, options=options, holder=life.process.name, processes=neighbours
+            )
             self.stoppable[life.process.name] = orchestrator.stop
             await orchestrator.run()
 
