@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from stagewright.domain.errors import UsageError
 from stagewright.ports.health import PortHealth
 from stagewright.ports.task import TaskRecord
 
@@ -27,11 +28,23 @@ class Topic(Enum):
     WAKE = "wake"
     """Ephemeral hints that work may be there; a lost one costs a moment, never a task."""
     ENDED = "ended"
-    """Ephemeral: the workflow has ended. Told by the commit that ended it; the body is empty."""
+    """Ephemeral: the workflow has ended. Told by the commit that ended it; the body is empty.
+
+    Nobody else can tell it: what is heard here is true.
+    """
 
 
 EPHEMERAL = frozenset({Topic.DELTAS, Topic.WAKE, Topic.ENDED})
 """Topics that are heard by whoever listens, and kept by nobody."""
+
+
+def check_publishable(topic: Topic) -> None:
+    """Raise UsageError for what only a commit tells; every backend asks before it publishes."""
+    if topic is Topic.ENDED:
+        raise UsageError(
+            f"topic: {topic.value} is told by the commit that ends a workflow, and not published.",
+            remedy="End the workflow, by a command or by its last result.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +114,10 @@ class IMessageBus(Protocol):
     """Messages between processes. Bodies are opaque bytes."""
 
     async def publish(self, topic: Topic, messages: Sequence[Message], now_ms: int) -> None:
-        """Publish messages in order. Durable topics are durable when this returns."""
+        """Publish messages in order. Durable topics are durable when this returns.
+
+        Raise UsageError for ENDED, which only a commit tells.
+        """
         ...
 
     async def receive(

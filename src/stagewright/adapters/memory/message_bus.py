@@ -22,6 +22,7 @@ from stagewright.ports.message_bus import (
     Message,
     Received,
     Topic,
+    check_publishable,
 )
 from stagewright.ports.system import IClock
 from stagewright.ports.task import TaskRecord
@@ -37,6 +38,7 @@ class MemoryMessageBus:
 
     async def publish(self, topic: Topic, messages: Sequence[Message], now_ms: int) -> None:
         """Publish messages in order."""
+        check_publishable(topic)
         for message in messages:
             if topic is Topic.INBOX:
                 self._state.deliver(message.workflow_id, message.body)

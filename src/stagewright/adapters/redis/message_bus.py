@@ -15,7 +15,14 @@ from stagewright.adapters.redis.shared import Shared
 from stagewright.domain import ids
 from stagewright.domain.errors import UsageError
 from stagewright.ports.health import PortHealth
-from stagewright.ports.message_bus import FeedEntry, InboxMessage, Message, Received, Topic
+from stagewright.ports.message_bus import (
+    FeedEntry,
+    InboxMessage,
+    Message,
+    Received,
+    Topic,
+    check_publishable,
+)
 
 NOTES_KEPT = 1_000
 OVERSIZE_KEEPS_BYTES = 1_024
@@ -32,12 +39,12 @@ class RedisMessageBus:
 
     async def publish(self, topic: Topic, messages: Sequence[Message], now_ms: int) -> None:
         """Publish messages in order."""
+        check_publishable(topic)
         by_topic: dict[Topic, Callable[[Sequence[Message], int], list[Command]]] = {
             Topic.INBOX: self._to_inboxes,
             Topic.NOTES: self._notes,
             Topic.DELTAS: self._deltas,
             Topic.WAKE: self._hints,
-            Topic.ENDED: self._endings,
         }
         if messages:
             await self._functions.run(by_topic[topic](messages, now_ms))
@@ -76,12 +83,6 @@ class RedisMessageBus:
             ("PUBLISH", self._keys.of(id_).wake, b"- " + id_.encode() + b" " + message.body)
             for message in messages
             for id_ in (message.workflow_id,)
-        ]
-
-    def _endings(self, messages: Sequence[Message], _: int) -> list[Command]:
-        return [
-            ("PUBLISH", self._keys.of(message.workflow_id).ended, message.workflow_id)
-            for message in messages
         ]
 
     async def receive(

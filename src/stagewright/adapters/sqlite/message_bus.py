@@ -22,6 +22,7 @@ from stagewright.ports.message_bus import (
     PartitionMark,
     Received,
     Topic,
+    check_publishable,
 )
 from stagewright.ports.task import TaskRecord
 
@@ -38,6 +39,7 @@ class SqliteMessageBus:
 
     async def publish(self, topic: Topic, messages: Sequence[Message], now_ms: int) -> None:
         """Publish messages in order."""
+        check_publishable(topic)
         if topic is Topic.INBOX:
             await self._run(lambda transaction: self._put(transaction, messages))
         elif topic is Topic.NOTES:

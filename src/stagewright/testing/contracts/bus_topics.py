@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from stagewright.domain import ids
-from stagewright.domain.errors import StagewrightError
+from stagewright.domain.errors import StagewrightError, UsageError
 from stagewright.ports.backend import Backend
 from stagewright.ports.message_bus import Message, Topic
 from stagewright.testing.clock import VirtualClock
@@ -88,6 +88,17 @@ class TopicContract:
                 await committed(backend, clock, last)
             assert await heard(everybody, 2) == [Message(ONE, b""), Message(TWO, b"")]
             assert await heard(one, 1) == [Message(TWO, b"")]
+
+    async def test_an_end_that_no_step_made_cannot_be_told(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        first = start(ONE)
+        async with backend.bus.subscribe(Topic.ENDED) as listener:
+            with pytest.raises(UsageError, match="topic: ended"):
+                await backend.bus.publish(Topic.ENDED, [Message(TWO, b"")], clock.now_ms())
+            await committed(backend, clock, first)
+            await committed(backend, clock, then(first, index=entry(status="cancelled")))
+            assert await heard(listener, 1) == [Message(ONE, b"")]
 
     async def test_all_listeners_hear_the_same(self, backend: Backend, clock: VirtualClock) -> None:
         subscribe = backend.bus.subscribe
