@@ -59,6 +59,13 @@ IN_APPLICATION = (
         "application",
     ),
     Planted(
+        "listens also for one that asks for itself, and hears its news without end",
+        "application/reception.py",
+        "if one.waiting and not one.asking]",
+        "if one.waiting]",
+        "application",
+    ),
+    Planted(
         "forgets who fell silent together with their sign of life",
         "application/signs.py",
         "await kv.set(key, orjson.dumps(sign), lasts_s + LATELY_S, now_ms)",

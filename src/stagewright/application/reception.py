@@ -29,6 +29,8 @@ class Listener:
     waiting: bool = False
     """Whether it asks at this moment. Who is at work, or pauses, is not listened for: what waits
     for it would wake the others again and again."""
+    asking: bool = False
+    """Whether its own question is on its way: it could not hear what another found for it."""
     parked: asyncio.Future[Received | None] | None = None
     """Set while another listens for it; None in it sends it to look for itself."""
 
@@ -67,7 +69,11 @@ class Reception:
             self._release()  # from now on one listens for this one as well
         if all(one.quiet for one in self._listeners if one.waiting):
             return await self._lead(who)
-        return await self._ask(who.positions, self.wait_s)
+        who.asking = True
+        try:
+            return await self._ask(who.positions, self.wait_s)
+        finally:
+            who.asking = False
 
     def changed(self, who: Listener, positions: Mapping[int, str]) -> None:
         """Note that a consumer has other partitions now: it looks for itself first."""
@@ -89,7 +95,7 @@ class Reception:
 
     async def _lead(self, who: Listener) -> Received | None:
         """Listen for all; whoever is not parked yet looks for itself once more, and then is."""
-        self._covered = [one for one in self._listeners if one.waiting]
+        self._covered = [one for one in self._listeners if one.waiting and not one.asking]
         everywhere = {p: at for one in self._covered for p, at in one.positions.items()}
         self._leading = leading = asyncio.create_task(self._ask(everywhere, LONGER * self.wait_s))
         try:

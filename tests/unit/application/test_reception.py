@@ -166,3 +166,34 @@ async def test_nobody_listens_for_a_consumer_that_does_not_ask(clock: VirtualClo
     bus.say(1)
     assert len((await again).messages) == 1
     listening.cancel()
+
+
+async def test_nobody_listens_for_a_consumer_whose_own_question_is_on_its_way(
+    clock: VirtualClock,
+) -> None:
+    bus: Any = Bus(clock)
+    reception = Reception(bus, clock, limit=10, wait_s=WAIT_S)
+    slow, other = reception.listener(), reception.listener()
+
+    def asks(who: Listener, partition: int) -> asyncio.Future[Received]:
+        return asyncio.ensure_future(reception.receive(who, {partition: ""}))
+
+    first = asks(slow, 0)
+    await clock.advance(WAIT_S)
+    await first  # nothing was there: it is quiet
+    looking = asks(other, 1)
+    await clock.advance(WAIT_S / 2)
+    asking = asks(slow, 0)
+    await clock.advance(WAIT_S / 2)
+    await looking
+    leading = asks(other, 1)
+    await settle()
+    assert bus.asked[-1] == (frozenset({1}), LONGER * WAIT_S)  # what it answers to 0 is not heard
+    await clock.advance(WAIT_S / 2)
+    await asking
+    together = asks(slow, 0)
+    await settle()
+    assert bus.asked[-1] == (frozenset({0, 1}), LONGER * WAIT_S)
+    bus.say(0)
+    assert len((await together).messages) == 1
+    leading.cancel()
