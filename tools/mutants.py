@@ -71,6 +71,7 @@ HARNESSES = (  # the cheapest first
         )
         for name in ("sqlite", "redis")
     ),
+    Harness("simulation", ("tests/mutants/seeds.py",), (*CORE, "adapters/memory"), 400),
     Harness("sweep", ("tests/faults/test_crash_sweep.py",), (*CORE, "adapters/memory"), 360),
     Harness(
         "kills",

@@ -61,6 +61,13 @@ def test_every_path_of_a_harness_is_there(harness: Harness) -> None:
     assert all((ROOT / path).exists() for path in harness.paths)
 
 
+def test_whole_systems_from_seeds_are_tried_on_rules_and_use_cases() -> None:
+    for file in ("domain/decide.py", "application/batch.py", "adapters/memory/step.py"):
+        names = [harness.name for harness in mutants.able(Planted("", file, "", ""))]
+        assert "simulation" in names
+        assert "simulation" not in names[:1]  # others are cheaper
+
+
 @pytest.mark.parametrize("text", ["nothing of it", "a + b, a + b"])
 def test_a_text_that_is_not_there_exactly_once_cannot_be_planted(text: str) -> None:
     with pytest.raises(CannotPlant, match="adds wrong"):
