@@ -66,6 +66,13 @@ IN_APPLICATION = (
         "application",
     ),
     Planted(
+        "leaves a task to its fate that was completed with what cannot be read",
+        "application/inbox.py",
+        "lease = message.lease or lease",
+        "lease = lease or None",
+        "application",
+    ),
+    Planted(
         "forgets who fell silent together with their sign of life",
         "application/signs.py",
         "await kv.set(key, orjson.dumps(sign), lasts_s + LATELY_S, now_ms)",

@@ -167,7 +167,8 @@ class BatchProcessor:
         message: Any = HoldStage(self._ids.uuid7(), item.stage, reason)
         stepper.apply(message, f"quarantine {item.cause}", self._clock.now_ms())
         item.settle(stepper, reason, self._ids.uuid7(), self._clock.now_ms())
-        if await self._commit({item.workflow_id: [item]}, [Fold(stepper)]):
+        refused = [(item, reason)] if item.unread else []
+        if await self._commit({item.workflow_id: [item]}, [Fold(stepper, refused=refused)]):
             raise Conflict(f"{item.workflow_id} moved meanwhile", remedy="It is read again.")
 
     async def _settle(

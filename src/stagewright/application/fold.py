@@ -50,6 +50,8 @@ def _apply(folded: Fold, item: Work, now_ms: int, ids: IIdentifiers) -> None:
     if decision.events:
         reason = item.broken or _violation(message)
         item.settle(stepper, reason, ids.uuid7() if reason else "", now_ms)
+        if item.unread:
+            folded.refused.append((item, reason))
         return
     if isinstance(message, TimerFired):
         stepper.stale_timers.append(message.timer_id)

@@ -41,7 +41,7 @@ class Work:
     fence: TaskLease | None = None
     result: StageResult | None = None
     broken: str = ""
-    """What is wrong with the envelope, when only its task and token could be read."""
+    """What is wrong with the envelope, when only its task and token are known."""
 
     @property
     def stage(self) -> str | None:
@@ -56,10 +56,17 @@ class Work:
             return self.message.timer_id in timer_ids(state)
         return self.fence is not None and self.fence.task_id in in_flight(state).tasks
 
+    @property
+    def unread(self) -> bool:
+        """Whether the message still lies where it is too big to be read: the bus alone moves it."""
+        return self.inbox is not None and self.inbox.oversize_bytes is not None
+
     def settle(self, stepper: Stepper, reason: str, letter: str, now_ms: int) -> None:
         """Prove and acknowledge this in the step; with a reason, also keep it as a dead letter."""
         if self.fence is not None:
             stepper.fences.append(self.fence)
+        if self.unread:
+            return  # refused once the step is made
         if self.inbox is not None:
             stepper.consumed.append(self.inbox.position)
         if reason and (body := self._body()):
@@ -82,20 +89,23 @@ class Refusal:
 
 
 def read_message(message: InboxMessage) -> Work | Refusal:
-    """Parse a result; a Refusal names what is wrong with it."""
+    """Parse a result; a Refusal names what is wrong with it.
+
+    A broken one that can still prove its task, by itself or because its task was completed with it,
+    ends the attempt as a broken contract.
+    """
     if message.oversize_bytes is not None:
-        return Refusal(
-            message,
-            f"envelope of {message.oversize_bytes} bytes; at most {MAX_ENVELOPE_BYTES} are allowed",
-        )
+        found = f"envelope of {message.oversize_bytes} bytes"
+        return _broken(message, f"{found}; at most {MAX_ENVELOPE_BYTES} are allowed")
+    attributes: dict[str, Any] = {}
     try:
         attributes = parse_attributes(message.body, MAX_ENVELOPE_BYTES)
-    except EnvelopeRejected as error:
-        return Refusal(message, str(error))
-    try:
         envelope = read_envelope(attributes)
     except EnvelopeRejected as error:
-        return _salvaged(message, attributes, error) or Refusal(message, str(error))
+        return _broken(message, str(error), _lease_in(attributes), error.field, error.reason)
+    named = TaskLease(str(envelope.task), envelope.token)
+    if message.lease not in (None, named):
+        return _broken(message, f"it names {named.task_id} with token {named.token}")
     if partition_of(envelope.workflow_id) != message.partition:
         return Refusal(message, f"{envelope.workflow_id} is of another partition")
     return work_of(envelope, message)
@@ -113,26 +123,41 @@ def work_of(result: StageResult, inbox: InboxMessage | None = None) -> Work:
     )
 
 
-def _salvaged(
-    message: InboxMessage, attributes: Mapping[str, Any], error: EnvelopeRejected
-) -> Work | None:
-    """A broken envelope that can still prove its task ends the attempt as a broken contract."""
-    try:
-        task, token = TaskId.parse(attributes["task"]), attributes["leasetoken"]
-        at_home = partition_of(task.workflow_id) == message.partition
-    except (StagewrightError, ValueError, TypeError, KeyError, AttributeError):
-        return None
-    if not at_home or not is_token(token):
-        return None
-    wrong = {"type": "contract_violation", "path": error.field, "message": error.reason}
+def _lease_in(attributes: Mapping[str, Any]) -> TaskLease | None:
+    """Return the lease that a broken envelope names all the same."""
+    task, token = attributes.get("task"), attributes.get("leasetoken")
+    return TaskLease(task, token) if isinstance(task, str) and is_token(token) else None
+
+
+def _broken(
+    message: InboxMessage, said: str, lease: TaskLease | None = None, path: str = "body",
+    reason: str = "",
+) -> Work | Refusal:  # fmt: skip
+    """End the attempt that a broken envelope has the right to, or refuse it."""
+    lease = message.lease or lease
+    task = _task_of(lease, message.partition)
+    if lease is None or task is None:
+        return Refusal(message, said)
+    wrong = {"type": "contract_violation", "path": path, "message": reason or said}
     return Work(
         workflow_id=task.workflow_id,
         message=Result(task, success=False, violations=(wrong,)),
         cause=f"broken envelope at {message.partition}/{message.position}",
         inbox=message,
-        fence=TaskLease(str(task), token),
-        broken=str(error),
+        fence=lease,
+        broken=said,
     )
+
+
+def _task_of(lease: TaskLease | None, partition: int) -> TaskId | None:
+    """Return the task of a lease; None when there is none in this partition."""
+    try:
+        if lease is None or not is_token(lease.token):
+            return None
+        task = TaskId.parse(lease.task_id)
+        return task if partition_of(task.workflow_id) == partition else None
+    except (StagewrightError, ValueError):
+        return None
 
 
 def read_timer(timer: DueTimer) -> Work:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from stagewright.domain.errors import UsageError
 from stagewright.ports.health import PortHealth
-from stagewright.ports.task import TaskRecord
+from stagewright.ports.task import TaskLease, TaskRecord
 
 
 class Topic(Enum):
@@ -64,6 +64,11 @@ class InboxMessage:
     body: bytes
     """Empty when `oversize_bytes` is set: an entry above the limit is never read."""
     oversize_bytes: int | None = None
+    lease: TaskLease | None = None
+    """The lease that was proved by whoever completed a task with it; None for what was published.
+
+    A body that cannot be read ends that attempt all the same.
+    """
 
 
 @dataclass(frozen=True, slots=True)

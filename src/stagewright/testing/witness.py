@@ -42,8 +42,8 @@ class Witness:
     def results(self, completions: Iterable[Completion]) -> None:
         """Note under which token a result is handed in."""
         for completion in completions:
-            cause = f"result {parse_envelope(completion.result).envelope_id}"
-            self._results[cause] = (completion.task_id, completion.token)
+            if (known := task_of(completion.result)) is not None:
+                self._results[known[0]] = (completion.task_id, completion.token)
 
     def current(self, task_id: str, token: int) -> bool:
         """Whether this is the token of the newest claim of a task."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from stagewright.ports.message_bus import InboxMessage, Received
+from stagewright.ports.task import TaskLease
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.samples import published, workflow
 from tests.adapters.redis.conftest import Redises
@@ -82,6 +83,20 @@ async def test_a_huge_entry_is_rejected_with_its_first_kibibyte(
     (letter,) = await redis.backend.dead_letters.list()
     assert (letter.body, letter.reason, letter.workflow_id) == (b"x" * 1_024, "too large", None)
     assert await messages(redis, clock) == []
+
+
+@pytest.mark.parametrize("size", [10, HUGE])
+async def test_a_strangers_second_field_is_no_proof_of_a_lease(
+    redis: Redises, clock: VirtualClock, size: int
+) -> None:
+    await write(redis, {ONE: b"x" * size, "task": b"5"})
+    await write(redis, {ONE: b"x" * size, f"{ONE}/a/1/1": b"five"})
+    await write(redis, {ONE: b"x" * size, f"{ONE}/a/1/1": b"5"})
+    first, second, third = await messages(redis, clock)
+    assert (first.lease, second.lease) == (None, None)
+    assert third.lease == TaskLease(f"{ONE}/a/1/1", 5)  # only a proof that the step must accept
+    if size < LARGEST:
+        assert first.body == b" ".join((ONE.encode(), b"x" * size, b"task", b"5"))
 
 
 @pytest.mark.parametrize("name", ["body", ONE])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stagewright.adapters.sqlite import SqliteBackend, open_backend
+import apsw
+import pytest
+
+from stagewright.adapters.sqlite import SqliteBackend, migrations, open_backend
 from stagewright.ports.backend import Backend, BackendOptions
 from stagewright.ports.message_bus import Message, Topic
 from stagewright.ports.task_queue import Completion
@@ -15,6 +18,7 @@ from stagewright.testing.contracts.samples import (
     claimed_one,
     committed,
     entry,
+    lease_of,
     observed,
     published,
     received,
@@ -25,6 +29,27 @@ from stagewright.testing.contracts.samples import (
 )
 
 ONE, TWO, GONE = (workflow(number, 0) for number in (1, 2, 3))
+
+
+async def test_a_file_of_the_first_schema_keeps_what_waits_and_takes_what_is_new(
+    tmp_path: Path, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state.db"
+    url = f"sqlite:///{path}"
+    with monkeypatch.context() as before:
+        before.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:1])
+        async with open_backend(url, BackendOptions(), clock):
+            pass
+    file = apsw.Connection(str(path))
+    file.execute("INSERT INTO inbox (position, partition, workflow_id, body) VALUES (1, 0, ?, ?)",
+                 (ONE, b"old"))  # fmt: skip
+    file.close()
+    async with open_backend(url, BackendOptions(), clock) as backend:
+        await committed(backend, clock, start(ONE, new_tasks=(task(ONE),)))
+        lease = lease_of(await claimed_one(backend, clock))
+        await backend.tasks.complete([Completion(lease.task_id, lease.token, b"new")], None, 0)
+        waiting = (await received(backend, clock)).messages
+    assert [(one.body, one.lease) for one in waiting] == [(b"old", None), (b"new", lease)]
 
 
 async def fill(backend: Backend, clock: VirtualClock) -> None:

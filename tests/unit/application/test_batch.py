@@ -10,7 +10,7 @@ from unittest.mock import patch
 import pytest
 
 from stagewright.application import fold as folding
-from stagewright.application.inbox import Work, read_expired, read_timer
+from stagewright.application.inbox import MAX_ENVELOPE_BYTES, Work, read_expired, read_timer
 from stagewright.application.stepper import FETCH_LIMIT_BYTES, new_task
 from stagewright.domain.contracts import Contract
 from stagewright.domain.errors import Conflict, Unreachable
@@ -19,6 +19,7 @@ from stagewright.domain.stage_result import BlobRef
 from stagewright.domain.workflow import HeldWait, TaskWait
 from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.message_bus import DueTimer
+from stagewright.ports.task_queue import Completion
 from tests.unit.application.test_live import make_unreadable
 from tests.unit.application.world import World, dumps
 from tests.unit.domain.kernel import agent, approval, parallel, wait
@@ -204,6 +205,68 @@ async def test_a_broken_envelope_with_a_valid_token_ends_the_attempt_in_one_step
     assert (await world.state(id_)).active_stages == ("mend",)
     (reason,) = await world.reasons()
     assert "data.status" in reason
+
+
+async def unreachable(*_: Any) -> None:
+    raise Unreachable("it", "away")
+
+
+UNREADABLE = {
+    "no JSON": b"Traceback (most recent call last):",
+    "no envelope": b"{}",
+    "too big": b"x" * (MAX_ENVELOPE_BYTES + 1),
+    "of another task": b"",
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+async def test_a_task_that_is_completed_with_what_cannot_be_read_ends_as_a_broken_contract(
+    world: World, what: str
+) -> None:
+    await world.register(agent("build", repairs=0, on={"invalid": "mend"}), agent("mend"))
+    id_, other = await world.start(), await world.start()
+    tasks = {task.task_id.partition("/")[0]: task for task in await world.claim("build")}
+    body = UNREADABLE[what] or world.envelope(tasks[other])
+    completion = Completion(tasks[id_].task_id, tasks[id_].token, body)
+    await world.backend.tasks.complete([completion], None, world.clock.now_ms())
+    await world.apply()
+    assert (await world.state(id_)).active_stages == ("mend",)
+    assert (await world.state(other)).active_stages == ("build",)
+    (letter,) = await world.letters()
+    assert (letter.workflow_id, letter.body) == (id_, body[:1_024] if what == "too big" else body)
+    assert await world.inbox() == []
+
+
+async def test_what_is_too_big_is_moved_away_also_by_one_who_finds_its_attempt_ended(
+    world: World,
+) -> None:
+    await world.register(agent("build", repairs=0, on={"invalid": "mend"}), agent("mend"))
+    id_ = await world.start()
+    (task,) = await world.claim("build")
+    big = Completion(task.task_id, task.token, UNREADABLE["too big"])
+    await world.backend.tasks.complete([big], None, world.clock.now_ms())
+    (item,) = await world.read()
+    reject, world.backend.bus.reject = world.backend.bus.reject, unreachable  # type: ignore[method-assign]
+    with pytest.raises(Unreachable):
+        await world.processor.process([item])
+    world.backend.bus.reject = reject  # type: ignore[method-assign]
+    assert (await world.state(id_)).active_stages == ("mend",)
+    await world.apply()
+    assert (len(await world.letters()), await world.inbox()) == (1, [])
+
+
+async def test_what_is_too_big_to_be_read_is_kept_when_its_stage_is_quarantined(
+    world: World,
+) -> None:
+    await world.register()
+    id_ = await world.start()
+    (task,) = await world.claim("build")
+    big = Completion(task.task_id, task.token, UNREADABLE["too big"])
+    await world.backend.tasks.complete([big], None, world.clock.now_ms())
+    (item,) = await world.read()
+    await world.processor.quarantine(item, "it crashed")
+    assert isinstance((await world.state(id_)).awaiting["build"], HeldWait)
+    assert (len(await world.letters()), await world.inbox()) == (1, [])
 
 
 async def test_a_broken_envelope_with_another_token_changes_no_workflow(world: World) -> None:

@@ -172,5 +172,5 @@ class MemoryMessageBus:
 def _message(number: int, waiting: Waiting, max_body_bytes: int) -> InboxMessage:
     size = len(waiting.body)
     if size > max_body_bytes:
-        return InboxMessage(number, str(waiting.position), b"", size)
-    return InboxMessage(number, str(waiting.position), waiting.body)
+        return InboxMessage(number, str(waiting.position), b"", size, waiting.lease)
+    return InboxMessage(number, str(waiting.position), waiting.body, lease=waiting.lease)

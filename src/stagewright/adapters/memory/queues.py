@@ -8,6 +8,8 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from stagewright.ports.task import TaskLease
+
 Key = TypeVar("Key", bound=Hashable)
 
 _SLACK = 64
@@ -73,6 +75,7 @@ class Waiting:
     position: int
     workflow_id: str
     body: bytes
+    lease: TaskLease | None
 
 
 class Inbox:
@@ -82,10 +85,10 @@ class Inbox:
         self._messages: OrderedDict[int, Waiting] = OrderedDict()
         self._last = 0
 
-    def append(self, arrival: int, workflow_id: str, body: bytes) -> None:
+    def append(self, arrival: int, workflow_id: str, body: bytes, lease: TaskLease | None) -> None:
         """Put a message at the end."""
         self._last += 1
-        self._messages[self._last] = Waiting(arrival, self._last, workflow_id, body)
+        self._messages[self._last] = Waiting(arrival, self._last, workflow_id, body, lease)
 
     def pop(self, position: str) -> Waiting | None:
         """Delete a message and return it, None when it is gone."""

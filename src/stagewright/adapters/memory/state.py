@@ -15,7 +15,7 @@ from stagewright.ports.commit import IndexEntry
 from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.message_bus import Message, PartitionMark, Topic
 from stagewright.ports.registry import Entry, Kind
-from stagewright.ports.task import NewTask, TaskRecord
+from stagewright.ports.task import NewTask, TaskLease, TaskRecord
 from stagewright.ports.workflow_store import Tombstone
 
 NOTES_KEPT = 1_000
@@ -163,10 +163,10 @@ class Namespace:
         self._arrivals += 1
         return self._arrivals
 
-    def deliver(self, workflow_id: str, body: bytes) -> None:
+    def deliver(self, workflow_id: str, body: bytes, lease: TaskLease | None = None) -> None:
         """Put a message into the inbox of a workflow's partition and wake who reads it."""
         partition = self.partition_of(workflow_id)
-        partition.inbox.append(self.arrival(), workflow_id, body)
+        partition.inbox.append(self.arrival(), workflow_id, body, lease)
         partition.readers.wake()
 
     def feed(

@@ -101,7 +101,8 @@ class MemoryTaskQueue:
         if task.state == "leased":
             self._state.withdraw(task)
             task.state, task.expires_at_ms = "done", None
-            self._state.deliver(task.workflow_id, completion.result)
+            lease = TaskLease(completion.task_id, completion.token)
+            self._state.deliver(task.workflow_id, completion.result, lease)
         return task.state == "done"
 
     async def release(self, leases: Sequence[TaskLease], lost: bool, now_ms: int) -> Sequence[bool]:  # noqa: ARG002, FBT001

@@ -19,10 +19,16 @@ from stagewright.adapters.redis.readers import Entries, Reader, Readers
 from stagewright.adapters.redis.shared import Shared
 from stagewright.domain.errors import Unreachable
 from stagewright.ports.message_bus import InboxMessage, Received
+from stagewright.ports.task import TaskLease
 
 REPLY_BYTES = 16 << 20
 """Most bytes of one answer."""
 
+_PUBLISHED, _COMPLETED = 2, 4
+"""Words of an entry."""
+_ANSWER = 5
+"""Words per message of what the server measured."""
+_TOKEN_DIGITS = 19
 _PAUSES_S = (0.05, 0.5)
 
 
@@ -124,7 +130,7 @@ class Inbox:
     def _read(self, found: Entries, max_body_bytes: int) -> list[list[InboxMessage]]:
         return [
             [
-                _message(self._numbers[stream], id_, _body(fields), max_body_bytes)
+                _message(self._numbers[stream], id_, fields, max_body_bytes)
                 for id_, fields in entries
             ]
             for stream, entries in found.items()
@@ -142,8 +148,14 @@ class Inbox:
         ]
         found = [
             [
-                InboxMessage(number, id_.decode(), body, size if size > len(body) else None)
-                for id_, size, body in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+                InboxMessage(
+                    number,
+                    id_.decode(),
+                    body,
+                    size if size > len(body) else None,
+                    _lease(task, token),
+                )
+                for id_, size, body, task, token in zip(*[iter(flat)] * _ANSWER, strict=True)
             ]
             for number, flat in zip(wanted.after, await self._functions.run(commands), strict=True)
         ]
@@ -161,12 +173,21 @@ def _place(position: str) -> tuple[int, int]:
     return int(ms), int(sequence)
 
 
-def _body(fields: Sequence[bytes]) -> bytes:
-    """Return the message of an entry; one of another shape keeps all its words."""
-    return fields[1] if len(fields) == 2 else b" ".join(fields)  # noqa: PLR2004  # name and value
+def _message(number: int, id_: str, fields: Sequence[bytes], max_body_bytes: int) -> InboxMessage:
+    """Return an entry: workflow and message, and task and token of who completed one with it.
 
-
-def _message(number: int, id_: str, body: bytes, max_body_bytes: int) -> InboxMessage:
+    One of another shape keeps all its words.
+    """
+    lease = _lease(*fields[2:]) if len(fields) == _COMPLETED else None
+    whole = len(fields) == _PUBLISHED or lease is not None
+    body = fields[1] if whole else b" ".join(fields)
     if len(body) > max_body_bytes:
-        return InboxMessage(number, id_, b"", len(body))
-    return InboxMessage(number, id_, body)
+        return InboxMessage(number, id_, b"", len(body), lease)
+    return InboxMessage(number, id_, body, lease=lease)
+
+
+def _lease(task: bytes, token: bytes) -> TaskLease | None:
+    """Return the lease that an entry names; None for none, and for what nobody of ours wrote."""
+    if not (b"/" in task and task.isascii() and token.isdigit() and len(token) <= _TOKEN_DIGITS):
+        return None
+    return TaskLease(task.decode(), int(token))

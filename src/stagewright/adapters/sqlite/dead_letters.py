@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stagewright.adapters.sqlite.core import Core
-from stagewright.adapters.sqlite.deliveries import deliver
+from stagewright.adapters.sqlite.deliveries import Delivery, deliver
 from stagewright.adapters.sqlite.transaction import Transaction
 from stagewright.domain.errors import NotFound
 from stagewright.ports.dead_letters import DeadLetter
@@ -48,7 +48,7 @@ class SqliteDeadLetters:
         def work(transaction: Transaction) -> bool:
             row = transaction.row("delete_letter", (letter_id,))
             if row is not None:
-                deliver(transaction, self._core.hints, [(letter_id, row[0], body)])
+                deliver(transaction, self._core.hints, [Delivery(letter_id, row[0], body)])
             return row is not None
 
         return await self._core.writer.run(work)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from operator import attrgetter
 
 from stagewright.adapters.sqlite.core import Core
-from stagewright.adapters.sqlite.deliveries import deliver
+from stagewright.adapters.sqlite.deliveries import Delivery, deliver
 from stagewright.adapters.sqlite.hints import Listener, wait
 from stagewright.adapters.sqlite.transaction import Transaction
 from stagewright.domain.errors import UsageError
@@ -24,7 +24,7 @@ from stagewright.ports.message_bus import (
     Topic,
     check_publishable,
 )
-from stagewright.ports.task import TaskRecord
+from stagewright.ports.task import TaskLease, TaskRecord
 
 NOTES_KEPT = 1_000
 OVERSIZE_KEEPS_BYTES = 1_024
@@ -49,7 +49,7 @@ class SqliteMessageBus:
                 self._hints.tell(topic, message)
 
     def _put(self, transaction: Transaction, messages: Sequence[Message]) -> None:
-        addressed = ((m.workflow_id, m.workflow_id, m.body) for m in messages)
+        addressed = (Delivery(m.workflow_id, m.workflow_id, m.body) for m in messages)
         deliver(transaction, self._hints, addressed)
 
     def _note(self, transaction: Transaction, messages: Sequence[Message], now_ms: int) -> None:
@@ -99,8 +99,8 @@ class SqliteMessageBus:
     ) -> list[InboxMessage]:
         inboxes = [
             [
-                (position, number, body, size)
-                for position, body, size in self._reader.rows(
+                (position, number, body, size, _lease(task_id, token))
+                for position, body, size, task_id, token in self._reader.rows(
                     "select_messages", (number, int(read or 0), limit, max_body_bytes)
                 )
             ]
@@ -108,10 +108,10 @@ class SqliteMessageBus:
             if int(read or 0) < self._hints.partitions[number].last_position
         ]
         return [
-            InboxMessage(number, str(position), body)
+            InboxMessage(number, str(position), body, lease=lease)
             if body is not None
-            else InboxMessage(number, str(position), b"", size)
-            for position, number, body, size in list(heapq.merge(*inboxes))[:limit]
+            else InboxMessage(number, str(position), b"", size, lease)
+            for position, number, body, size, lease in list(heapq.merge(*inboxes))[:limit]
         ]
 
     def _due(
@@ -196,3 +196,8 @@ class SqliteMessageBus:
     async def health(self) -> PortHealth:
         """Say whether the file answers, and how durable it is."""
         return await self._core.health()
+
+
+def _lease(task_id: str | None, token: int | None) -> TaskLease | None:
+    """Return the lease that was proved for a message, if any was."""
+    return None if task_id is None or token is None else TaskLease(task_id, token)

@@ -8,7 +8,7 @@ from functools import partial
 from stagewright.adapters.sqlite import inspection
 from stagewright.adapters.sqlite.claims import Claims
 from stagewright.adapters.sqlite.core import Core
-from stagewright.adapters.sqlite.deliveries import deliver
+from stagewright.adapters.sqlite.deliveries import Delivery, deliver
 from stagewright.adapters.sqlite.step import Steps
 from stagewright.adapters.sqlite.transaction import Transaction
 from stagewright.domain import ids
@@ -83,13 +83,13 @@ class SqliteTaskQueue:
         self, transaction: Transaction, completions: Sequence[Completion]
     ) -> Sequence[bool]:
         accepted: list[bool] = []
-        results: list[tuple[str, str, bytes]] = []
+        results: list[Delivery] = []
         for completion in completions:
             lease = (completion.task_id, completion.token)
             finished = transaction.change("finish_task", lease) > 0
             if finished:
                 workflow_id = ids.workflow_of(completion.task_id)
-                results.append((workflow_id, workflow_id, completion.result))
+                results.append(Delivery(workflow_id, workflow_id, completion.result, *lease))
             accepted.append(finished or transaction.row("select_finished", lease) is not None)
         deliver(transaction, self._hints, results)
         return accepted

@@ -7,12 +7,14 @@ from stagewright.ports.task import TaskLease
 from stagewright.ports.task_queue import Completed, Completion
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.samples import (
+    MAX_BODY_BYTES,
     claim,
     claimed_one,
     committed,
     inbox,
     inspected,
     lease_of,
+    published,
     queued,
     received,
     start,
@@ -72,6 +74,40 @@ class CompleteContract:
         assert await completed(backend, clock, lease, b"\x00result") is True
         (message,) = await inbox(backend, clock)
         assert (message.partition, message.body) == (3, b"\x00result")
+
+    async def test_a_result_lies_there_with_the_lease_that_was_proved(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        await queued(backend, clock, task(TWO))
+        lease = lease_of(await claimed_one(backend, clock))
+        await completed(backend, clock, lease, b"not even an envelope")
+        await published(backend, clock, TWO, b"from elsewhere")
+        assert [one.lease for one in await inbox(backend, clock)] == [lease, None]
+
+    async def test_a_result_that_is_too_big_to_be_read_lies_there_with_its_lease(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        lease = await leased(backend, clock)
+        await completed(backend, clock, lease, b"x" * (MAX_BODY_BYTES + 1))
+        (message,) = await inbox(backend, clock)
+        assert (message.body, message.oversize_bytes) == (b"", MAX_BODY_BYTES + 1)
+        assert message.lease == lease
+        await backend.bus.reject(message, "too big", clock.now_ms())
+        (letter,) = await backend.dead_letters.list()
+        assert (letter.workflow_id, letter.body) == (ONE, b"x" * 1_024)
+
+    async def test_a_result_that_became_a_dead_letter_and_was_redriven_proves_no_lease_any_more(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        lease = await leased(backend, clock)
+        await completed(backend, clock, lease, b"result")
+        (message,) = await inbox(backend, clock)
+        await backend.bus.reject(message, "bad", clock.now_ms())
+        (letter,) = await backend.dead_letters.list()
+        assert (letter.workflow_id, letter.body) == (ONE, b"result")
+        await backend.dead_letters.redrive(letter.letter_id, b"mended", clock.now_ms())
+        (again,) = await inbox(backend, clock)
+        assert (again.body, again.lease) == (b"mended", None)
 
     async def test_a_completed_task_waits_as_done_until_a_commit_closes_it(
         self, backend: Backend, clock: VirtualClock

@@ -15,6 +15,7 @@ SOMETIMES = frozenset(
         "a process was told to stop",
         "a result came again, late",
         "a stranger wrote",
+        "a task was completed with what cannot be read",
         "fail after a call",
         "fail before a call",
         "kill after a call",

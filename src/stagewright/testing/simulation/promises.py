@@ -251,6 +251,8 @@ class Promises(Witness):
 
     def _gone(self, message: InboxMessage, how: str) -> None:
         known = self._inbox.get((message.partition, message.position))
+        if known is None and message.lease is not None:
+            known = ("what cannot be read", message.lease.task_id, message.lease.token)
         if known is not None and self._awaited(known):
             self.broken(f"{known[0]} of {known[1]} {how} though it is awaited")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from stagewright.application.inbox import MAX_ENVELOPE_BYTES
 from stagewright.domain.ids import workflow_of
 from stagewright.domain.records import but
 from stagewright.ports.backend import Backend
@@ -47,6 +48,8 @@ class Weather:
     skew_s: float
     poison: float
     """Share of outputs that kill whoever decides about them."""
+    garble: float
+    """Share of completions that nobody can read: not every runner is ours."""
 
     @classmethod
     def drawn(cls, chance: random.Random) -> Weather:
@@ -65,6 +68,7 @@ class Weather:
             jump_s=pick([0.0, 0.0, 7.0, 40.0]),
             skew_s=pick([0.0, 0.0, 1.5, 12.0]),
             poison=pick([0.0] * 9 + [0.1]),
+            garble=pick([0.0, 0.0, 0.0, 0.2]),
         )
 
 
@@ -134,9 +138,38 @@ class Storm(Faults):
             self.fact("a partition was taken over")
         self._owners[partition] = holder
 
+    def garbled(self, body: bytes) -> bytes:
+        """Return what becomes of a body that is written wrongly."""
+        cut = self._chance.randrange(len(body))
+        return self._chance.choice([b"", b"{}", body[:cut], b"x" * (MAX_ENVELOPE_BYTES + 1)])
+
     def chance(self, rate: float) -> bool:
         """Whether something with this rate happens now."""
         return not self.over and rate > 0 and self._chance.random() < rate
+
+
+class Garbling:
+    """A queue to which runners now and then hand in what nobody can read."""
+
+    def __init__(self, storm: Storm, queue: Any) -> None:
+        self._storm, self._queue = storm, queue
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._queue, name)
+
+    async def complete(
+        self, completions: Sequence[Completion], claim: Claim | None, now_ms: int
+    ) -> Completed:
+        """Complete tasks, perhaps with nonsense."""
+        sent = [self._sent(completion) for completion in completions]
+        done: Completed = await self._queue.complete(sent, claim, now_ms)
+        return done
+
+    def _sent(self, completion: Completion) -> Completion:
+        if not self._storm.chance(self._storm.weather.garble):
+            return completion
+        self._storm.fact("a task was completed with what cannot be read")
+        return replace(completion, result=self._storm.garbled(completion.result))
 
 
 class Leaky:

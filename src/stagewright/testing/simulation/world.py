@@ -32,7 +32,7 @@ from stagewright.testing.simulation.people import Client, Orders
 from stagewright.testing.simulation.processes import Life, Neighbours, ProcessClock, Supervisor
 from stagewright.testing.simulation.promises import Promises
 from stagewright.testing.simulation.records import Records
-from stagewright.testing.simulation.weather import Leaky, Storm, Weather
+from stagewright.testing.simulation.weather import Garbling, Leaky, Storm, Weather
 
 T = TypeVar("T")
 
@@ -142,7 +142,10 @@ class World:
         options = BackendOptions(partitions=self.population.partitions)
         async with open_backend(self.url, options, clock) as plain:
             leaky = Leaky(self.storm, plain, self._lost).ports()
-            yield Life(process, self.storm.ports(self.promises.watched(leaky), process), clock)
+            watched = self.promises.watched(leaky)
+            tasks: Any = Garbling(self.storm, watched.tasks)
+            ports = self.storm.ports(replace(watched, tasks=tasks), process)
+            yield Life(process, ports, clock)
 
     def _lost(self, workflow_id: str, task_ids: list[str]) -> None:
         self.records.fact("the store lost what a step put in flight")

@@ -17,7 +17,8 @@ local function publish_results(keys, args, count)
       if state == LEASED then
         add(records, task, in_state(head_of(packed), DONE))
         ended[#ended + 1] = task
-        redis.call('XADD', inbox, '*', workflow_of(task), args[3 * number + 1])
+        local token, result = args[3 * number], args[3 * number + 1]
+        redis.call('XADD', inbox, '*', workflow_of(task), result, task, token)
       end
     end
     accepted[number] = current and 1 or 0
