@@ -18,6 +18,11 @@ from tests.simulation.planted import no_step_id_check
 SOME = range(30)
 
 
+def first_broken() -> int:
+    """Return the first seed in which the planted bug shows, whatever histories look like today."""
+    return next(seed for seed in range(100) if simulate(seed).violations)
+
+
 def test_a_seed_gives_the_same_history_twice() -> None:
     first, second = ([simulate(seed).digest for seed in SOME] for _ in range(2))
     assert first == second
@@ -39,17 +44,18 @@ def test_a_broken_promise_is_told_with_the_command_that_shows_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     no_step_id_check(monkeypatch)
-    assert main(["--seeds", "2", "--workers", "1"]) == 1
+    seed = first_broken()
+    assert main(["--start", f"{seed}", "--seeds", "1", "--workers", "1"]) == 1
     said = capsys.readouterr().out
     assert "was committed in place of" in said
-    assert "python -m stagewright.testing.simulate --seed 0 --trace" in said
+    assert f"python -m stagewright.testing.simulate --seed {seed} --trace" in said
 
 
 def test_the_trace_shows_where_a_promise_was_broken(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     no_step_id_check(monkeypatch)
-    assert main(["--seed", "0", "--trace"]) == 1
+    assert main(["--seed", f"{first_broken()}", "--trace"]) == 1
     lines = capsys.readouterr().out.splitlines()
     broken = next(i for i, line in enumerate(lines) if "PROMISES" in line)
     assert "store.commit" in "".join(lines[:broken])
