@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -320,8 +321,8 @@ async def test_after_a_loss_the_inbox_is_read_from_its_beginning(world: World) -
     await world.complete(task)
     ((behind, waiting),) = inbox._messages.items()
     inbox._messages.clear()
-    inbox._messages[1] = type(waiting)(waiting.arrival, 1, waiting.workflow_id, waiting.body)
-    inbox._messages[behind] = type(waiting)(10**6, behind, waiting.workflow_id, b"garbage")
+    inbox._messages[1] = replace(waiting, position=1)
+    inbox._messages[behind] = replace(waiting, arrival=10**6, body=b"garbage", lease=None)
     go_back(world)
     await made.consume()
     await made.consume()
