@@ -29,7 +29,7 @@ from stagewright.ports.system import IClock
 log = structlog.get_logger(__name__)
 
 AT_ONCE_BYTES = 64 * 1024
-"""So much is parsed before the event loop goes round."""
+"""So much is parsed before the event loop goes round, and then by one consumer in a round."""
 CRASHED = "crashed its process three times"
 
 
@@ -116,13 +116,15 @@ class Consumer:
         for message in received.messages:
             bytes_read += len(message.body)
             if bytes_read > AT_ONCE_BYTES:  # others have their turn, however much has come
-                bytes_read = 0
-                await asyncio.sleep(0)
+                bytes_read = len(message.body)
+                await self._reception.turn()
             read = read_message(message)
             if isinstance(read, Refusal):
                 await self._processor.reject(read)
             else:
                 items.append(read)
+        if bytes_read > AT_ONCE_BYTES:
+            await asyncio.sleep(0)
         await self._processor.process([item for item in items if not self._careful(item)])
         for item in filter(self._careful, items):
             await self._apply_carefully(item)

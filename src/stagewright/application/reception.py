@@ -45,6 +45,12 @@ class Reception:
         self._leading: asyncio.Task[Received] | None = None
         self._covered: list[Listener] = []
         """Those for whom one listens."""
+        self._turns = asyncio.Lock()
+
+    async def turn(self) -> None:
+        """Return when the event loop has gone round, and to one consumer in each round."""
+        async with self._turns:
+            await asyncio.sleep(0)
 
     def listener(self) -> Listener:
         """Return a new one."""

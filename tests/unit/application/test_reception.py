@@ -146,6 +146,24 @@ async def test_when_who_listens_for_all_is_stopped_others_go_on(clock: VirtualCl
     await two.end()
 
 
+async def test_one_has_its_turn_in_each_round_of_the_loop(clock: VirtualClock) -> None:
+    bus: Any = Bus(clock)
+    reception = Reception(bus, clock, limit=10, wait_s=WAIT_S)
+    rounds, turns = 0, list[tuple[int, str]]()
+
+    async def work(name: str) -> None:
+        for _ in range(5):
+            await reception.turn()
+            turns.append((rounds, name))
+
+    working = [asyncio.ensure_future(work(name)) for name in "abc"]
+    while not all(one.done() for one in working):
+        rounds += 1
+        await asyncio.sleep(0)
+    assert len({at for at, _ in turns}) == len(turns) == 15
+    assert {name for _, name in turns[:3]} == {"a", "b", "c"}
+
+
 async def test_nobody_listens_for_a_consumer_that_does_not_ask(clock: VirtualClock) -> None:
     bus: Any = Bus(clock)
     reception = Reception(bus, clock, limit=10, wait_s=WAIT_S)

@@ -85,7 +85,9 @@ class Inbox:
         self._messages: OrderedDict[int, Waiting] = OrderedDict()
         self._last = 0
 
-    def append(self, arrival: int, workflow_id: str, body: bytes, lease: TaskLease | None) -> None:
+    def append(
+        self, arrival: int, workflow_id: str, body: bytes, lease: TaskLease | None = None
+    ) -> None:
         """Put a message at the end."""
         self._last += 1
         self._messages[self._last] = Waiting(arrival, self._last, workflow_id, body, lease)
