@@ -10,6 +10,7 @@ import pytest
 
 from stagewright.adapters import redis
 from stagewright.testing.clock import VirtualClock
+from stagewright.testing.contracts.audit import AuditContract
 from stagewright.testing.contracts.blob_store import BlobStoreContract
 from stagewright.testing.contracts.dead_letters import DeadLettersContract
 from stagewright.testing.contracts.harness import OPTIONS, Harness
@@ -63,6 +64,10 @@ class TestRegistry(RegistryContract):
 
 
 class TestBlobStore(BlobStoreContract):
+    pass
+
+
+class TestAudit(AuditContract):
     pass
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from stagewright.adapters import sqlite
 from stagewright.testing.clock import VirtualClock
+from stagewright.testing.contracts.audit import AuditContract
 from stagewright.testing.contracts.blob_store import BlobStoreContract
 from stagewright.testing.contracts.dead_letters import DeadLettersContract
 from stagewright.testing.contracts.harness import Harness
@@ -52,6 +53,10 @@ class TestRegistry(RegistryContract):
 
 
 class TestBlobStore(BlobStoreContract):
+    pass
+
+
+class TestAudit(AuditContract):
     pass
 
 

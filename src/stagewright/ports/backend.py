@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
+from stagewright.ports.audit import IAudit
 from stagewright.ports.blob_store import IBlobStore
 from stagewright.ports.dead_letters import IDeadLetters
 from stagewright.ports.kv_store import IKVStore
@@ -31,6 +32,7 @@ class Backend:
     dead_letters: IDeadLetters
     registry: IRegistry
     blobs: IBlobStore
+    audit: IAudit
     sole: bool = field(default=False, kw_only=True)
     """Whoever opened it is the only process that can: all that an earlier one held is free."""
 
@@ -43,6 +45,7 @@ class BackendOptions:
     partitions: int | None = None
     """Used when the namespace is created; None takes the adapter's default."""
     feed_retention_s: float = 7 * 86_400.0
+    audit_retention_s: float = 90 * 86_400.0
 
 
 OpenBackend = Callable[[str, BackendOptions, IClock], AbstractAsyncContextManager[Backend]]

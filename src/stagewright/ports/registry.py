@@ -1,4 +1,4 @@
-"""Definitions and contracts by name, version and content."""
+"""Definitions, contracts and keys by name, version and content."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Kind = Literal["definition", "contract"]
+Kind = Literal["definition", "contract", "key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +43,8 @@ class IRegistry(Protocol):
         ...
 
     async def retire(self, kind: Kind, name: str, version: str) -> bool:
-        """Take a version out of service; its body stays for those who run on it."""
+        """Take a version out of service; its body stays for those who run on it.
+
+        Durable when this returns, and seen by whoever lists after that.
+        """
         ...

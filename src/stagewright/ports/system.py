@@ -32,6 +32,10 @@ class IIdentifiers(Protocol):
         """Return 16 hex digits, unique for ever with overwhelming likelihood: step ids."""
         ...
 
+    def secret(self) -> str:
+        """Return 43 letters, digits, dashes and underscores: 256 bits that nobody can guess."""
+        ...
+
 
 class IRandom(Protocol):
     """Randomness for jitter and spreading."""

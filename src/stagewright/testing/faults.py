@@ -24,7 +24,7 @@ from stagewright.ports.system import IClock
 
 Moment = Literal["before", "after"]
 Harm = Literal["kill", "fail", "stall"]
-PORTS = ("bus", "kv", "store", "tasks", "dead_letters", "registry", "blobs")
+PORTS = ("bus", "kv", "store", "tasks", "dead_letters", "registry", "blobs", "audit")
 
 
 class Crash(BaseException):

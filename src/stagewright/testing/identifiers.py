@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 
 from stagewright.ports.system import IClock
@@ -27,3 +28,7 @@ class SeededIdentifiers:
         """Return 16 hex digits: a count, then chance."""
         self._count += 1
         return f"{self._count:08x}{self._random.getrandbits(32):08x}"
+
+    def secret(self) -> str:
+        """Return 43 letters, digits, dashes and underscores: chance alone."""
+        return base64.urlsafe_b64encode(self._random.randbytes(32)).decode().rstrip("=")

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
+from stagewright.adapters.memory.audit import MemoryAudit
 from stagewright.adapters.memory.blob_store import MemoryBlobStore
 from stagewright.adapters.memory.dead_letters import MemoryDeadLetters
 from stagewright.adapters.memory.kv_store import MemoryKVStore
@@ -49,6 +50,7 @@ async def open_backend(url: str, options: BackendOptions, clock: IClock) -> Asyn
             dead_letters=MemoryDeadLetters(state),
             registry=MemoryRegistry(state),
             blobs=MemoryBlobStore(state),
+            audit=MemoryAudit(state, options.audit_retention_s),
         )
 
 

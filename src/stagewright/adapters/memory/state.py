@@ -11,6 +11,7 @@ from typing import Literal
 from stagewright.adapters.memory.hints import Listeners, Waiters
 from stagewright.adapters.memory.queues import Inbox, Ordered
 from stagewright.domain import ids
+from stagewright.ports.audit import AuditEntry
 from stagewright.ports.commit import IndexEntry
 from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.message_bus import Message, PartitionMark, Topic
@@ -143,6 +144,7 @@ class Namespace:
         self.entries: dict[tuple[Kind, str, str], Entry] = {}
         self.bodies: dict[tuple[Kind, str], bytes] = {}
         self.blobs: dict[str, dict[str, bytes]] = {}
+        self.audit: dict[str, AuditEntry] = {}
         self.listeners = Listeners()
         self.feed_readers = Waiters()
         self.claims = 0

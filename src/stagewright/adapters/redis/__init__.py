@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from stagewright.adapters.redis.alarms import Alarms
+from stagewright.adapters.redis.audit import RedisAudit
 from stagewright.adapters.redis.blob_store import RedisBlobStore
 from stagewright.adapters.redis.dead_letters import RedisDeadLetters
 from stagewright.adapters.redis.due import first_seen
@@ -84,4 +85,5 @@ def _backend(opened: _Opened, keys: Keys, options: BackendOptions, clock: IClock
         dead_letters=RedisDeadLetters(shared),
         registry=RedisRegistry(shared),
         blobs=RedisBlobStore(shared),
+        audit=RedisAudit(shared, options.audit_retention_s),
     )

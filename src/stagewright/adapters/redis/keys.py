@@ -120,6 +120,12 @@ class Keys:
         return f"{prefix}:versions", f"{prefix}:bodies"
 
     @property
+    def audit(self) -> tuple[str, str]:
+        """Return the hash of audit entries and the sorted set of their places."""
+        prefix = f"{self.namespace}:{{audit}}"
+        return f"{prefix}:entries", f"{prefix}:places"
+
+    @property
     def all_deltas(self) -> str:
         """Pattern of the channels of all workflows' deltas."""
         return f"{self.namespace}:{{p*}}:deltas:*"

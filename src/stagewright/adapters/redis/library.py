@@ -25,6 +25,7 @@ SHARED_ORDER = (
     "letters",
     "claims",
     "values",
+    "audit",
 )
 """Pieces that functions have in common, each after those it uses."""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import apsw
 
+from stagewright.adapters.sqlite.audit import SqliteAudit
 from stagewright.adapters.sqlite.blob_store import SqliteBlobStore
 from stagewright.adapters.sqlite.connection import Session, connect, load_statements
 from stagewright.adapters.sqlite.core import Core
@@ -73,6 +74,7 @@ async def open_backend(
             dead_letters=SqliteDeadLetters(core),
             registry=SqliteRegistry(core),
             blobs=SqliteBlobStore(core),
+            audit=SqliteAudit(core, options.audit_retention_s),
             owner=owner,
             sole=True,
         )

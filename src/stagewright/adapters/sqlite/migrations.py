@@ -15,7 +15,7 @@ from stagewright.ports.backend import BackendOptions
 
 APPLICATION_ID = 0x53575247
 """`SWRG`, in the file's header: tells our files from those of other programs."""
-MIGRATIONS = ("schema.sql", "inbox_leases.sql")
+MIGRATIONS = ("schema.sql", "inbox_leases.sql", "schema_audit.sql")
 """Scripts in order; the file's user_version says how many of them it has seen."""
 DEFAULT_PARTITIONS = 1
 """One process owns the file, so more partitions gain nothing here."""

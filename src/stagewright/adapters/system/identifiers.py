@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import secrets
 
 import uuid_utils
 
 _SHORT_DIGITS = 16
 _BUFFER_BYTES = 4_096
+_SECRET_BYTES = 32
 
 
 class SystemIdentifiers:
@@ -30,6 +32,10 @@ class SystemIdentifiers:
         start = self._used
         self._used = start + _SHORT_DIGITS
         return self._digits[start : self._used]
+
+    def secret(self) -> str:
+        """Return 256 bits of the machine's entropy in URL-safe base64."""
+        return secrets.token_urlsafe(_SECRET_BYTES)
 
     def _refill(self) -> None:
         self._digits = os.urandom(_BUFFER_BYTES).hex()

@@ -22,7 +22,12 @@ from stagewright.testing.clock import VirtualClock
 
 PARTITIONS = 4
 FEED_RETENTION_S = 600.0
-OPTIONS = BackendOptions(partitions=PARTITIONS, feed_retention_s=FEED_RETENTION_S)
+AUDIT_RETENTION_S = 3_600.0
+OPTIONS = BackendOptions(
+    partitions=PARTITIONS,
+    feed_retention_s=FEED_RETENTION_S,
+    audit_retention_s=AUDIT_RETENTION_S,
+)
 
 _REAL_GIVE_UP_S = 20.0
 _REAL_PAUSE_S = 0.002

@@ -140,3 +140,17 @@ class RegistryContract:
         assert list(await reopened.registry.list("definition")) == [entry] * harness.durable
         body = await reopened.registry.get("definition", "aa")
         assert body == (b"body aa" if harness.durable else None)
+
+    async def test_a_key_that_was_retired_stays_so_for_everybody(
+        self, harness: Harness, clock: VirtualClock
+    ) -> None:
+        registry = harness.backend.registry
+        entry = await registry.put_if_absent("key", "ann", "k1", "aa", b"key", clock.now_ms())
+        other = await registry.put_if_absent("key", "ann", "k2", "bb", b"key", clock.now_ms())
+        gone = await asyncio.gather(*(registry.retire("key", "ann", "k1") for _ in range(5)))
+        assert gone == [True] * 5
+        wanted = [replace(entry, retired=True), other]
+        assert list(await registry.list("key")) == wanted
+        reopened = await harness.restart()
+        assert list(await reopened.registry.list("key")) == wanted * harness.durable
+        assert list(await reopened.registry.list("definition")) == []

@@ -1,0 +1,3 @@
+SELECT body FROM audit
+WHERE target = ?4 AND entry_id >= ?1 AND entry_id < ?2
+ORDER BY entry_id DESC LIMIT ?3
