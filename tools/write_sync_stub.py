@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stagewright.entrypoints.client import commands, queries, stock
+from stagewright.entrypoints.client import access, commands, queries, stock
 from stagewright.entrypoints.client.stagewright import Stagewright
 
 STUB = Path(__file__).resolve().parents[1] / "src" / "stagewright" / "sync.pyi"
-MODULES = (commands, queries, stock)
+MODULES = (access, commands, queries, stock)
 HEAD = """
 class Stagewright:
     def __init__(

@@ -3,8 +3,10 @@ from typing import Any, Literal, Self, Unpack
 
 from stagewright.entrypoints.client.commands import Decision
 from stagewright.entrypoints.client.queries import Filters
+from stagewright.ports.audit import AuditPage
 from stagewright.ports.control import CommandReply, Started
 from stagewright.ports.dead_letters import DeadLetter
+from stagewright.ports.keys import KeyView, NewKey
 from stagewright.ports.views import (
     DefinitionView,
     LogPage,
@@ -24,6 +26,15 @@ class Stagewright:
     def approve(
         self, workflow_id: str, *, by: str, **decision: Unpack[Decision]
     ) -> CommandReply: ...
+    def audit(
+        self,
+        *,
+        actor: str | None = None,
+        action: str | None = None,
+        target: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> AuditPage: ...
     def cancel(
         self,
         workflow_id: str,
@@ -31,6 +42,15 @@ class Stagewright:
         by: str = "anonymous",
         reason: str = "",
     ) -> CommandReply: ...
+    def create_key(
+        self,
+        name: str,
+        scopes: Sequence[str] = (),
+        *,
+        agents: Sequence[str] = (),
+        groups: Sequence[str] = (),
+        expires_s: float | None = None,
+    ) -> NewKey: ...
     def dead_letter(
         self,
         letter_id: str,
@@ -64,6 +84,9 @@ class Stagewright:
         *,
         timeout_s: float | None = None,
     ) -> Iterator[WorkflowView]: ...
+    def keys(
+        self,
+    ) -> Sequence[KeyView]: ...
     def list(self, **filters: Unpack[Filters]) -> WorkflowPage: ...
     def log(
         self,
@@ -115,6 +138,10 @@ class Stagewright:
         input: Any = None,
         by: str = "anonymous",
     ) -> CommandReply: ...
+    def revoke_key(
+        self,
+        key_id: str,
+    ) -> KeyView: ...
     def show(
         self,
         workflow_id: str,

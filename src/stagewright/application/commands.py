@@ -71,6 +71,7 @@ class Commands:
             priority=request.priority,
             labels=request.labels,
             deadline_s=request.deadline_s,
+            by=request.by,
         )
         id_ = self._id_for(compiled, request.key)
         answer = await self._submission.start(id_, compiled, message)
@@ -104,7 +105,7 @@ class Commands:
         """Start a successor of a finished workflow: one for each command."""
         old = live.state.workflow_id
         edited = None if request.data is None else _input(live.compiled, request.data)
-        message = successor(live, command_id, request.stage, edited)
+        message = but(successor(live, command_id, request.stage, edited), by=request.by)
         new = identity.workflow_id(identity.partition_of(old), command_id)
         await carry_blobs(self._backend.blobs, old, new, message.carried_outputs)
         answer = await self._submission.start(new, live.compiled, message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stagewright.application.access import Access
 from stagewright.application.catalog import Catalog
 from stagewright.application.commands import Commands
 from stagewright.application.queries import Queries
@@ -25,3 +26,4 @@ class Control:
         self.commands = Commands(backend, self.catalog, clock, ids, randomness)
         self.queries = Queries(backend, self.catalog, clock)
         self.dead_letters = backend.dead_letters
+        self.access = Access(backend, clock, ids)

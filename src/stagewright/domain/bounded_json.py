@@ -60,8 +60,7 @@ def canonical(value: Any, max_depth: int = MAX_PAYLOAD_DEPTH) -> bytes:
         raise JsonRejected(str(error)) from None
     if b"null" in body:  # the encoder writes NaN and Infinity as null
         _refuse_unwritable(value)
-    if _brackets(body) > max_depth:
-        _bound_nesting(_outside(body), max_depth)
+    bound_depth(body, max_depth)
     return body
 
 
@@ -86,6 +85,12 @@ def parse(body: bytes, *, max_bytes: int = MAX_BODY_BYTES, max_depth: int = MAX_
     if again != body and (long or _fewest_keys(again) != body.count(b":")):
         _check_exactly(body, outside or _outside(body), again)
     return value
+
+
+def bound_depth(body: bytes, limit: int) -> None:
+    """Raise LimitExceeded when brackets outside of text are nested deeper than `limit`."""
+    if _brackets(body) > limit:
+        _bound_nesting(_outside(body), limit)
 
 
 def _fewest_keys(again: bytes) -> int:

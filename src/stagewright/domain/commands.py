@@ -102,6 +102,7 @@ def _created(draft: Draft, message: m.Start) -> ev.WorkflowCreated:
         else draft.context.now_ms + round(deadline_s * _MS),
         continues=message.continues,
         carried=message.carried,
+        by=message.by,
     )
 
 

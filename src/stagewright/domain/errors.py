@@ -146,6 +146,26 @@ class Forbidden(StagewrightError):
         )
 
 
+class Unauthorized(StagewrightError):
+    """A key is needed, and this is none that is in force."""
+
+    exit_code = 8
+
+    def __init__(self, message: str | None = None, *, remedy: str = "") -> None:
+        super().__init__(
+            message,
+            remedy=remedy
+            or "Send a key as `Authorization: Bearer KEY`, on the command line by "
+            "STAGEWRIGHT_TOKEN; `stagewright key create` makes one.",
+        )
+
+
+class ForeignRequest(StagewrightError):
+    """The request comes from elsewhere, or under a name that this server does not answer to."""
+
+    exit_code = 8
+
+
 # --- conflicts ----------------------------------------------------------------------------------
 
 

@@ -27,6 +27,8 @@ class WorkflowCreated(Record, frozen=True, tag_field="type", tag="WORKFLOW_CREAT
     deadline_at_ms: int | None = None
     continues: str | None = None
     carried: Mapping[str, StageRecord] = {}
+    by: str = ""
+    """Who asked for it, as far as the way in could tell."""
 
 
 class TaskAssigned(Record, frozen=True, tag_field="type", tag="TASK_ASSIGNED"):

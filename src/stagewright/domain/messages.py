@@ -54,6 +54,8 @@ class Start(Record, frozen=True):
     """A successor starts here instead of at the first stage."""
     carried: Mapping[str, StageRecord] = {}
     carried_outputs: Mapping[str, bytes] = {}
+    by: str = ""
+    """Who asked for it, as far as the way in could tell."""
 
 
 class Signal(Record, frozen=True):

@@ -21,19 +21,24 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from stagewright.adapters.http.audit import HttpAudit
 from stagewright.adapters.http.client import open_door
 from stagewright.adapters.http.commands import HttpCommands
 from stagewright.adapters.http.dead_letters import HttpDeadLetters
+from stagewright.adapters.http.keys import HttpKeys
 from stagewright.adapters.http.queries import HttpQueries
 from stagewright.adapters.system.identifiers import SystemIdentifiers
 from stagewright.domain.errors import OwnedElsewhere, UsageError
 from stagewright.entrypoints.addresses import DOOR, MEMORY, SQLITE, scheme_of
 from stagewright.entrypoints.open_doors import door_of
 from stagewright.entrypoints.settings import Settings
+from stagewright.ports.audit import IAuditReader
 from stagewright.ports.control import ICommands, IQueries
 from stagewright.ports.dead_letters import IDeadLetters
+from stagewright.ports.keys import IKeys
 
 if TYPE_CHECKING:
+    from stagewright.application.actor import Actor
     from stagewright.application.control import Control
 
 OWNER_WAIT_S = 10.0
@@ -47,15 +52,26 @@ class Connection:
     commands: ICommands
     queries: IQueries
     dead_letters: IDeadLetters
+    keys: IKeys | None = None
+    """None, as the next one, inside a process that runs workflows for itself alone."""
+    audit: IAuditReader | None = None
 
 
 Sessions = Callable[[], AbstractAsyncContextManager[Connection]]
 """Returns the use cases for one call."""
 
 
-def connection_of(control: Control) -> Connection:
-    """Return the use cases over a backend of this process."""
-    return Connection(control.commands, control.queries, control.dead_letters)
+def connection_of(control: Control, actor: Actor | None = None) -> Connection:
+    """Return the use cases over a backend of this process.
+
+    Changes are made in an actor's name and written down; without one, the program acts for itself.
+    """
+    if actor is None:
+        return Connection(control.commands, control.queries, control.dead_letters)
+    acting = control.access.acting(actor, control.commands, control.dead_letters)
+    return Connection(
+        acting.commands, control.queries, acting.dead_letters, acting.keys, control.access.audit
+    )
 
 
 @asynccontextmanager
@@ -92,6 +108,7 @@ async def _file_session(settings: Settings) -> AsyncIterator[Connection]:
 
 async def _reached(settings: Settings, stack: AsyncExitStack) -> Connection:
     from stagewright.entrypoints.container import opened
+    from stagewright.entrypoints.user import user_of_process
 
     end = time.monotonic() + OWNER_WAIT_S
     while True:
@@ -103,7 +120,7 @@ async def _reached(settings: Settings, stack: AsyncExitStack) -> Connection:
             if time.monotonic() > end:
                 raise
         else:
-            return connection_of(container.control())
+            return connection_of(container.control(), user_of_process())
         await anyio.sleep(_OWNER_POLL_S)
 
 
@@ -121,13 +138,20 @@ async def _answers(address: str) -> bool:
 @asynccontextmanager
 async def _direct(settings: Settings) -> AsyncIterator[Connection]:
     from stagewright.entrypoints.container import opened
+    from stagewright.entrypoints.user import user_of_process
 
     async with opened(settings) as container:
-        yield connection_of(container.control())
+        yield connection_of(container.control(), user_of_process())
 
 
 @asynccontextmanager
 async def _door(address: str, token: str) -> AsyncIterator[Connection]:
     async with open_door(address, token) as client:
         ids = SystemIdentifiers()
-        yield Connection(HttpCommands(client, ids), HttpQueries(client), HttpDeadLetters(client))
+        yield Connection(
+            HttpCommands(client, ids),
+            HttpQueries(client),
+            HttpDeadLetters(client),
+            HttpKeys(client),
+            HttpAudit(client),
+        )

@@ -49,7 +49,12 @@ def backend_opener(url: str) -> OpenBackend:
 
 
 def _backend_options(settings: Settings) -> BackendOptions:
-    return BackendOptions(settings.namespace, settings.partitions, settings.feed_retention_s)
+    return BackendOptions(
+        settings.namespace,
+        settings.partitions,
+        settings.feed_retention_s,
+        settings.audit_retention_s,
+    )
 
 
 def _orchestrator_options(settings: Settings) -> OrchestratorOptions:

@@ -14,7 +14,7 @@ from stagewright.application.runner import AgentRunner
 from stagewright.domain.errors import StagewrightError
 from stagewright.entrypoints.container import Container
 from stagewright.entrypoints.edits import Edits
-from stagewright.entrypoints.hosting import registrations, runner_of
+from stagewright.entrypoints.hosting import commands_of_user, registrations, runner_of
 from stagewright.ports.views import DefinitionView
 
 log = structlog.get_logger(__name__)
@@ -47,7 +47,7 @@ class Development:
         self.edits.note()
         loaded = await anyio.to_thread.run_sync(load, self.targets)
         self.edits.include(loaded.files)
-        register = self.container.control().commands.register
+        register = commands_of_user(self.container).register
         requests = registrations(loaded, development=True)
         definitions = [await register(request) for request in requests]
         runner = await self._started(loaded)

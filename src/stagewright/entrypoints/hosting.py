@@ -24,7 +24,8 @@ from stagewright.entrypoints.addresses import MEMORY, SQLITE, scheme_of
 from stagewright.entrypoints.collector import relax_collector
 from stagewright.entrypoints.container import Container, opened
 from stagewright.entrypoints.settings import Settings
-from stagewright.ports.control import RegisterRequest
+from stagewright.entrypoints.user import user_of_process
+from stagewright.ports.control import ICommands, RegisterRequest
 
 log = structlog.get_logger(__name__)
 
@@ -61,34 +62,50 @@ class OpenDoor:
 
     address: str
     token: str
+    keys: bool = True
+    """Whether an API key is in force; without one only this user comes in."""
 
 
 @asynccontextmanager
-async def open_the_door(container: Container, port: int) -> AsyncIterator[OpenDoor]:
-    """Serve the control interface on loopback, and tell other processes of this user where."""
+async def open_the_door(
+    container: Container, port: int, *, development: bool = False
+) -> AsyncIterator[OpenDoor]:
+    """Serve the control interface, and tell other processes of this user where.
+
+    On loopback, unless the settings name another address; that needs a key first. With
+    `development` whoever sits at this machine needs none.
+    """
+    from stagewright.entrypoints.admission import rules_of
     from stagewright.entrypoints.api.app import create_app
     from stagewright.entrypoints.api.door import Door
     from stagewright.entrypoints.api.server import address_of, bind, serving
 
     control, settings = container.control(), container.settings()
+    access = control.access
+    keys = await access.keys.any_in_force()
+    rules = rules_of(settings, keys=keys, development=development)
     token = settings.token.get_secret_value() if settings.token else secrets.token_urlsafe(32)
-    listener = bind(port)
-    app = create_app(Door(control.commands, control.queries, control.dead_letters, token))
-    async with serving(app, listener):
+    door = Door(
+        control.commands, control.queries, control.dead_letters, token, access=access, rules=rules
+    )
+    listener = bind(port, settings.host)
+    async with serving(create_app(door), listener):
         publish = getattr(container.backend(), "publish_door", None)
         if publish is not None:
             publish(address_of(listener), token)
-        yield OpenDoor(address_of(listener), token)
+        yield OpenDoor(address_of(listener), token, keys=keys)
 
 
 @asynccontextmanager
-async def door_if_needed(container: Container) -> AsyncIterator[OpenDoor | None]:
+async def door_if_needed(
+    container: Container, *, development: bool = False
+) -> AsyncIterator[OpenDoor | None]:
     """Open the door where others cannot come in otherwise, or where a port was asked for."""
     settings = container.settings()
     if scheme_of(settings.url) not in LOCAL and not settings.port:
         yield None
         return
-    async with open_the_door(container, settings.port) as door:
+    async with open_the_door(container, settings.port, development=development) as door:
         yield door
 
 
@@ -126,14 +143,22 @@ async def serving_targets(container: Container, targets: Sequence[str]) -> Async
         yield []
         return
     loaded = load(targets)
+    commands = commands_of_user(container)
     for request in registrations(loaded):
-        await container.control().commands.register(request)
+        await commands.register(request)
     names = [f"{agent.contract.name} {agent.contract.version}" for agent in loaded.agents]
     if not loaded.agents:
         yield names
         return
     async with running(runner_of(container, loaded.agents)):
         yield names
+
+
+def commands_of_user(container: Container) -> ICommands:
+    """Return what changes things in the name of whoever runs this process, and writes it down."""
+    control = container.control()
+    acting = control.access.acting(user_of_process(), control.commands, control.dead_letters)
+    return acting.commands
 
 
 def registrations(loaded: Loaded, *, development: bool = False) -> list[RegisterRequest]:

@@ -60,11 +60,26 @@ class Settings(BaseSettings):
         "the backend decides.",
     )
     token: SecretStr | None = Field(
-        default=None, description="Secret for a server that `url` names by `http://`."
+        default=None,
+        description="API key or owner's token, for a server that `url` names by `http://`. A "
+        "server that is started with it takes it for its owner's token.",
     )
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(
         default=0,
         description="Port of the control interface of `dev` and `serve`; 0 takes a free one.",
+    )
+    host: str = Field(
+        default="127.0.0.1",
+        pattern=r"^[0-9A-Fa-f.:]{2,45}$",
+        description="Address on which the control interface listens. Any but loopback needs an API "
+        "key first, and something in front of it that speaks HTTPS.",
+    )
+    allowed_hosts: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9._\-\[\]:, ]*$",
+        max_length=2_000,
+        description="Names, separated by commas, that the control interface answers to besides "
+        "its own address: those by which browsers reach it through a proxy.",
     )
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=10, description="Tasks that one process runs at once for each agent."
@@ -96,6 +111,9 @@ class Settings(BaseSettings):
     )
     feed_retention_s: Duration = Field(
         default=7 * _DAY_S, description="How long events stay on the feed."
+    )
+    audit_retention_s: Duration = Field(
+        default=90 * _DAY_S, description="How long it is kept who changed what."
     )
     log_format: Literal["auto", "json", "pretty"] = Field(
         default="auto", description="`auto` is pretty on a terminal and JSON elsewhere."

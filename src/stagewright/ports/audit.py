@@ -80,6 +80,14 @@ class IAudit(Protocol):
         ...
 
 
+class IAuditReader(Protocol):
+    """What may be asked of the audit."""
+
+    async def page(self, query: AuditQuery) -> AuditPage:
+        """Return entries, newest first."""
+        ...
+
+
 SCANNED = 5_000
 """Entries that one page looks at where filters are combined."""
 

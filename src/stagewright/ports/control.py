@@ -32,6 +32,8 @@ class StartRequest(_Request):
     priority: Annotated[int, Field(ge=0, le=3)] | None = None
     labels: dict[str, str] = Field(default_factory=dict, max_length=32)
     deadline_s: Annotated[float, Field(gt=0)] | None = None
+    by: Annotated[str, Field(max_length=200)] = ""
+    """Who asks. A server believes those only who may speak for others, and knows the rest."""
 
 
 class Started(BaseModel):

@@ -8,7 +8,12 @@ import pytest
 
 from stagewright.adapters.http.queries import HttpQueries
 from stagewright.application.queries import Queries
-from stagewright.domain.errors import ConfigurationError, OwnedElsewhere, UsageError
+from stagewright.domain.errors import (
+    ConfigurationError,
+    OwnedElsewhere,
+    Unauthorized,
+    UsageError,
+)
 from stagewright.entrypoints import connections
 from stagewright.entrypoints.connections import connected
 from stagewright.entrypoints.container import opened
@@ -59,7 +64,7 @@ async def test_the_address_of_a_door_is_reached_with_its_token(settings: Setting
         direct = Settings(url=door.address, token=door.token)
         async with connected(direct) as sessions, sessions() as connection:
             assert (await connection.queries.system()).backend == settings.url
-        with pytest.raises(ConfigurationError, match="token"):
+        with pytest.raises(Unauthorized, match="key"):
             async with connected(Settings(url=door.address)) as sessions, sessions() as connection:
                 await connection.queries.system()
 

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from fastapi.params import Depends as Dependency
+from fastapi.requests import HTTPConnection
 
-from stagewright.domain.errors import Forbidden
+from stagewright.application.actor import Actor
+from stagewright.domain.errors import Forbidden, Unauthorized
+from stagewright.ports.keys import KeyView
 
 STATE_KEY = "principal"
 EVERY_AGENT = "*"
+DOOR = "api"
 
 
 class Scope(StrEnum):
@@ -26,6 +30,14 @@ class Scope(StrEnum):
     AGENT = "agent"
     """Work as the agents that the principal names."""
     ADMIN = "admin"
+    KNOWN = "known"
+    """Declared by routes, given to nobody: whoever was let in may come."""
+    PUBLIC = "public"
+    """Declared by routes, given to nobody: strangers may come too."""
+
+
+GIVEN = frozenset(Scope) - {Scope.KNOWN, Scope.PUBLIC}
+"""Scopes that a key can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +49,58 @@ class Principal:
     scopes: frozenset[Scope]
     agents: frozenset[str] = frozenset()
     """Names of agents that they may work as; `*` for every one."""
+    groups: tuple[str, ...] = ()
+    """Groups of approvers that they decide for."""
+    key_id: str = ""
 
     def may(self, scope: Scope) -> bool:
         """Return whether this scope was given to them."""
+        if scope not in GIVEN:
+            return scope is Scope.PUBLIC or self is not NOBODY
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
     def may_work_as(self, agent: str) -> bool:
         """Return whether they may claim and finish this agent's tasks."""
         return Scope.ADMIN in self.scopes or not self.agents.isdisjoint({agent, EVERY_AGENT})
 
+    def actor(self) -> Actor:
+        """Return in whose name their changes are made."""
+        speaks = Scope.ADMIN in self.scopes
+        return Actor(self.name, self.key_id, DOOR, self.groups, speaks_for_others=speaks)
+
 
 OWNER = Principal("owner", frozenset({Scope.ADMIN}))
 """Whoever holds the token of the owner's lock file: a process of the same user."""
+DEVELOPER = Principal("developer", frozenset({Scope.ADMIN}))
+"""Whoever sits at the machine where `stagewright dev` runs."""
+NOBODY = Principal("nobody", frozenset())
+"""A stranger; they see public routes only."""
+
+
+def principal_from(view: KeyView) -> Principal:
+    """Return whoever holds a key."""
+    return Principal(
+        view.name,
+        frozenset(Scope(name) for name in view.scopes),
+        frozenset(view.agents),
+        view.groups,
+        view.key_id,
+    )
 
 
 def needs(scope: Scope) -> Any:
-    """Return the dependency by which a route declares its scope; raises Forbidden without it."""
+    """Return the dependency by which a route declares its scope; raises Forbidden without it.
 
-    def check(request: Request) -> None:
-        principal = principal_of(request)
-        if not principal.may(scope):
-            raise Forbidden(principal.name, scope.value)
+    For routes of HTTP and of WebSockets alike.
+    """
+
+    def check(connection: HTTPConnection) -> None:
+        principal = principal_of(connection)
+        if principal.may(scope):
+            return
+        if principal is NOBODY:
+            raise Unauthorized
+        raise Forbidden(principal.name, scope.value)
 
     check.scope = scope  # type: ignore[attr-defined]
     return Depends(check)
@@ -69,9 +112,9 @@ def scope_of(dependency: Dependency | Callable[..., Any]) -> Scope | None:
     return getattr(call, "scope", None)
 
 
-def principal_of(request: Request) -> Principal:
+def principal_of(connection: HTTPConnection) -> Principal:
     """Return who asks; the guard has put it there."""
-    principal: Principal = request.scope["state"][STATE_KEY]
+    principal: Principal = connection.scope["state"][STATE_KEY]
     return principal
 
 

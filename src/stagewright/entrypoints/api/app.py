@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from stagewright.adapters.http.problems import MEDIA_TYPE, encode_problem, status_of
-from stagewright.domain.errors import NotFound, StagewrightError, UsageError, ValidationFailed
-from stagewright.entrypoints.api import dead_letters, definitions, system, workflows
+from stagewright.application.gate import Gate, TokenGate
+from stagewright.domain.errors import (
+    Forbidden,
+    NotFound,
+    StagewrightError,
+    UsageError,
+    ValidationFailed,
+)
+from stagewright.entrypoints.api import (
+    audit,
+    dead_letters,
+    definitions,
+    keys,
+    session,
+    system,
+    workflows,
+)
+from stagewright.entrypoints.api.access import Scope as Needed
+from stagewright.entrypoints.api.access import principal_of, scope_of
+from stagewright.entrypoints.api.bounds import App, Scope
 from stagewright.entrypoints.api.door import PREFIX, Door
-from stagewright.entrypoints.api.guard import App, Guard
+from stagewright.entrypoints.api.guard import Guard
+from stagewright.entrypoints.api.rules import SAFE_METHODS
 
 _NOT_FOUND = 404
 
@@ -31,12 +51,38 @@ def create_app(door: Door) -> App:
     app.add_exception_handler(ValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unknown)
-    return Guard(app, door.token)
+    return Guard(app, _gate(door), door.rules, _public(door.rules.open_prefixes))
+
+
+def _gate(door: Door) -> Gate | TokenGate:
+    gate = TokenGate() if door.access is None else door.access.gate
+    gate.admit_owner(door.token)
+    return gate
+
+
+def _public(prefixes: tuple[str, ...]) -> Callable[[Scope], bool]:
+    """Return what tells requests for routes that say they are for everybody."""
+    routes = {
+        (method, PREFIX + route.path)
+        for router in routers()
+        for route in router.routes
+        if isinstance(route, APIRoute) and Needed.PUBLIC in map(scope_of, route.dependencies)
+        for method in route.methods or ()
+    }
+
+    def public(scope: Scope) -> bool:
+        return (scope.get("method"), scope["path"]) in routes or (
+            scope.get("method") in SAFE_METHODS and scope["path"].startswith(prefixes)
+        )
+
+    return public
 
 
 def routers() -> list[APIRouter]:
     """Return the routers of all parts."""
-    return [part.router for part in (workflows, definitions, dead_letters, system)]
+    return [
+        part.router for part in (workflows, definitions, dead_letters, system, keys, session, audit)
+    ]
 
 
 def problem_response(error: StagewrightError, status: int | None = None) -> Response:
@@ -46,8 +92,19 @@ def problem_response(error: StagewrightError, status: int | None = None) -> Resp
     )
 
 
-async def _known(_: Request, error: Exception) -> Response:
-    return problem_response(error if isinstance(error, StagewrightError) else StagewrightError())
+async def _known(request: Request, error: Exception) -> Response:
+    known = error if isinstance(error, StagewrightError) else StagewrightError()
+    if isinstance(known, Forbidden) and request.method not in SAFE_METHODS:
+        await _note_refusal(request, known)
+    return problem_response(known)
+
+
+async def _note_refusal(request: Request, error: Forbidden) -> None:
+    """Write down that somebody tried to change what they may not."""
+    door: Door = request.app.state.door
+    if door.access is not None:
+        actor = principal_of(request).actor()
+        await door.access.trail.refused(actor, request.method, request.url.path, error)
 
 
 async def _invalid(_: Request, error: Exception) -> Response:

@@ -4,14 +4,37 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
+from fastapi.requests import HTTPConnection
 
+from stagewright.application.access import Access
+from stagewright.domain.errors import NotFound
+from stagewright.entrypoints.api.access import principal_of
 from stagewright.entrypoints.api.door import Door
+from stagewright.ports.keys import IKeys
 
 
-def _door(request: Request) -> Door:
-    door: Door = request.app.state.door
-    return door
+def _door(connection: HTTPConnection) -> Door:
+    """Return the door of whoever asks: what is changed through it is changed in their name."""
+    door: Door = connection.app.state.door
+    return door.acting(principal_of(connection).actor())
 
 
 TheDoor = Annotated[Door, Depends(_door)]
+
+
+def _access(connection: HTTPConnection) -> Access:
+    door: Door = connection.app.state.door
+    if door.access is None:
+        raise NotFound("address", connection.url.path)
+    return door.access
+
+
+def _keys(door: TheDoor) -> IKeys:
+    if door.keys is None:
+        raise NotFound("address", "/keys")
+    return door.keys
+
+
+TheAccess = Annotated[Access, Depends(_access)]
+TheKeys = Annotated[IKeys, Depends(_keys)]

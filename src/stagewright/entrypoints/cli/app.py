@@ -8,12 +8,14 @@ import typer
 
 from stagewright.entrypoints.cli import (
     agents,
+    audit,
     bench,
     config,
     dead_letters,
     definitions,
     dev,
     doctor,
+    keys,
     new,
     serve,
     workflows,
@@ -23,8 +25,8 @@ from stagewright.entrypoints.cli.groups import Group
 BUILD, RUN, OPERATE = "Build", "Run", "Look and steer"
 
 ORDER = (
-    "new", "dev", "definition", "serve", "agent", "workflow", "dead-letter", "doctor", "config",
-    "bench",
+    "new", "dev", "definition", "serve", "agent", "workflow", "dead-letter", "key", "audit",
+    "doctor", "config", "bench",
 )  # fmt: skip
 """How help lists the commands: in the order in which they are met."""
 
@@ -44,7 +46,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Durable multi-agent workflows.",
     epilog="Exit codes: 0 ok, 1 workflow failed, 2 usage, 3 not found, 4 conflict, 5 validation, "
-    "6 unreachable, 7 timed out.",
+    "6 unreachable, 7 timed out, 8 not allowed.",
 )
 
 
@@ -72,6 +74,8 @@ app.command(rich_help_panel=RUN)(serve.serve)
 app.add_typer(agents.app, name="agent", rich_help_panel=RUN)
 app.add_typer(workflows.app, name="workflow", rich_help_panel=OPERATE)
 app.add_typer(dead_letters.app, name="dead-letter", rich_help_panel=OPERATE)
+app.add_typer(keys.app, name="key", rich_help_panel=OPERATE)
+app.command(rich_help_panel=OPERATE)(audit.audit)
 app.command(rich_help_panel=OPERATE)(doctor.doctor)
 app.command(rich_help_panel=OPERATE)(bench.bench)
 app.add_typer(config.app, name="config", rich_help_panel=OPERATE)

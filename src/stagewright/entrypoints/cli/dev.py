@@ -56,7 +56,7 @@ async def _dev(settings: Settings, targets: Sequence[str], told: Told) -> None:
     with alone():
         async with (
             owning(settings) as container,
-            door_if_needed(container) as door,
+            door_if_needed(container, development=True) as door,
             orchestrating(container),
         ):
             await _serve(container, targets, told, door)

@@ -72,4 +72,13 @@ async def _serve(settings: Settings, targets: Sequence[str], *, as_json: bool) -
                 address=door.address if door else None,
                 agents=agents,
             )
+            if door is not None and not door.keys:
+                _tell_of_keys()
             await stopped_by_signal()
+
+
+def _tell_of_keys() -> None:
+    from stagewright.entrypoints.cli.output import say
+
+    say("There is no API key yet, so the interface lets in nobody but you. Make one with:")
+    say("stagewright key create NAME --scope read --scope start")

@@ -23,8 +23,8 @@ from stagewright.domain.errors import (
     ValidationFailed,
 )
 from stagewright.entrypoints.api.app import create_app
+from stagewright.entrypoints.api.bounds import BODY_LIMIT_BYTES
 from stagewright.entrypoints.api.door import Door
-from stagewright.entrypoints.api.guard import BODY_LIMIT_BYTES
 from stagewright.ports.control import CommandRequest, RegisterRequest, StartRequest
 from stagewright.ports.workflow_store import Query
 from tests.unit.entrypoints.fakes import ID, FakeControl, FakeLetters, letter, system, view
