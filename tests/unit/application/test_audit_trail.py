@@ -100,13 +100,15 @@ async def test_an_error_says_what_became_of_the_change(
 async def test_a_change_that_is_cut_off_stays_unknown(
     trail: AuditTrail, audit: Audit, clock: VirtualClock
 ) -> None:
+    begun = asyncio.Event()
+
     async def changing() -> None:
         async with trail.change(ANN, "workflow.cancel", "w1"):
+            begun.set()
             await asyncio.Event().wait()
 
     task = asyncio.create_task(changing())
-    while not await entries(audit, clock):
-        await asyncio.sleep(0)
+    await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
