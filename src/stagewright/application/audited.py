@@ -103,12 +103,14 @@ class AuditedCommands:
         if self._actor.speaks_for_others:
             return request.model_copy(update={"by": self._speaker(request.by)})
         groups = request.groups or self._actor.groups
-        allowed = tuple(group for group in groups if group in self._actor.groups)
+        theirs = {_GROUP + group for group in self._actor.groups}
+        allowed = tuple(g for g in groups if _GROUP + g.removeprefix(_GROUP) in theirs)
         return request.model_copy(update={"by": self._actor.name, "groups": allowed})
 
 
 ANYBODY = "anonymous"
 """What a request says that names nobody."""
+_GROUP = "group:"
 
 
 class AuditedLetters:
