@@ -16,6 +16,7 @@ from stagewright.entrypoints.api import bounds, server
 from stagewright.entrypoints.api.app import create_app
 from stagewright.entrypoints.api.door import Door
 from stagewright.entrypoints.api.server import address_of, bind, serving
+from stagewright.ports.views import WorkflowView
 from tests.unit.entrypoints.fakes import ID, FakeControl, FakeLetters, view
 
 
@@ -140,7 +141,15 @@ async def test_a_body_of_a_gigabyte_is_refused_while_it_comes(
     assert b"the limit is 1048576" in heard
 
 
-async def test_a_long_request_is_not_taken_for_a_slow_one(slow_ends_soon: socket.socket) -> None:
+async def test_a_long_request_is_not_taken_for_a_slow_one(
+    slow_ends_soon: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ended(_: FakeControl, workflow_id: str, wait_s: float) -> WorkflowView:
+        del workflow_id
+        await anyio.sleep(wait_s)
+        return view()
+
+    monkeypatch.setattr(FakeControl, "ended", ended)
     async with httpx2.AsyncClient(trust_env=False) as http:
         headers = {"authorization": "Bearer t"}
         address = f"{address_of(slow_ends_soon)}/api/v1/workflows/{ID}?wait_s=0.5"
