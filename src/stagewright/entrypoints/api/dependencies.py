@@ -14,7 +14,7 @@ from stagewright.entrypoints.api.door import Door
 from stagewright.ports.keys import IKeys
 
 
-def _door(connection: HTTPConnection) -> Door:
+async def _door(connection: HTTPConnection) -> Door:
     """Return the door of whoever asks: what is changed through it is changed in their name."""
     door: Door = connection.app.state.door
     return door.acting(principal_of(connection).actor())
@@ -23,14 +23,14 @@ def _door(connection: HTTPConnection) -> Door:
 TheDoor = Annotated[Door, Depends(_door)]
 
 
-def _access(connection: HTTPConnection) -> Access:
+async def _access(connection: HTTPConnection) -> Access:
     door: Door = connection.app.state.door
     if door.access is None:
         raise NotFound("address", connection.url.path)
     return door.access
 
 
-def _keys(door: TheDoor) -> IKeys:
+async def _keys(door: TheDoor) -> IKeys:
     if door.keys is None:
         raise NotFound("address", "/keys")
     return door.keys

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
+from typing import get_args
 
 import pytest
 from fastapi import Request
 from fastapi.routing import APIRoute
 
-from stagewright.domain.errors import Forbidden
+from stagewright.domain.errors import Forbidden, Unauthorized
 from stagewright.entrypoints.api.access import (
+    GIVEN,
+    NOBODY,
     OWNER,
     STATE_KEY,
     Principal,
@@ -18,6 +22,7 @@ from stagewright.entrypoints.api.access import (
     scope_of,
 )
 from stagewright.entrypoints.api.app import routers
+from stagewright.ports.keys import ScopeName
 
 
 def every_route() -> Iterator[APIRoute]:
@@ -37,16 +42,36 @@ def test_every_route_declares_one_scope() -> None:
         assert len(declared) == 1, f"{route.methods} {route.path} declares {declared}"
 
 
-def test_a_scope_that_was_not_given_is_refused_by_name() -> None:
+async def test_a_scope_that_was_not_given_is_refused_by_name() -> None:
     check = needs(Scope.APPROVE).dependency
     reader = Principal("ann", frozenset({Scope.READ}))
     with pytest.raises(Forbidden, match=r"ann lacks the scope 'approve'"):
-        check(request_by(reader))
+        await check(request_by(reader))
 
 
 @pytest.mark.parametrize("scope", list(Scope))
-def test_admin_includes_every_scope(scope: Scope) -> None:
-    needs(scope).dependency(request_by(OWNER))
+async def test_admin_includes_every_scope(scope: Scope) -> None:
+    await needs(scope).dependency(request_by(OWNER))
+
+
+async def test_a_stranger_is_asked_for_a_key_and_sees_what_is_public() -> None:
+    await needs(Scope.PUBLIC).dependency(request_by(NOBODY))
+    for scope in set(Scope) - {Scope.PUBLIC}:
+        with pytest.raises(Unauthorized):
+            await needs(scope).dependency(request_by(NOBODY))
+
+
+def test_keys_are_given_the_scopes_that_routes_ask_for() -> None:
+    assert set(get_args(ScopeName)) == {scope.value for scope in GIVEN}
+
+
+def test_nothing_that_routes_depend_on_takes_a_detour_through_a_thread() -> None:
+    for route in every_route():
+        waiting = list(route.dependant.dependencies)
+        while waiting:
+            one = waiting.pop()
+            assert inspect.iscoroutinefunction(one.call), f"{route.path}: {one.call}"
+            waiting += one.dependencies
 
 
 def test_an_agents_key_works_as_the_agents_it_names() -> None:
