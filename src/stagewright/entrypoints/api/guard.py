@@ -21,6 +21,7 @@ from stagewright.entrypoints.api.credentials import csrf_of, proves_page, secret
 from stagewright.entrypoints.api.door import PREFIX
 from stagewright.entrypoints.api.headers import with_headers
 from stagewright.entrypoints.api.rules import SAFE_METHODS, Headers, Rules
+from stagewright.entrypoints.api.streams import Streaming
 
 SESSION_KEY, CSRF_KEY = "session", "csrf_token"
 UNAUTHORIZED = 401
@@ -65,7 +66,7 @@ class Guard:
         except StagewrightError as error:
             await self._refuse(error, scope, headers, receive, send)
             return
-        await self._app(scope, bounds.replayed(body, receive), send)
+        await self._answered(scope, headers, bounds.replayed(body, receive), send)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -77,7 +78,11 @@ class Guard:
         except StagewrightError as error:
             await _refuse_socket(scope, send, error)
             return
-        await self._app(scope, receive, send)
+        await self._answered(scope, headers, receive, send)
+
+    async def _answered(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        streaming = Streaming(lambda: self._principal(scope, headers), send)
+        await streaming.run(lambda sending: self._app(scope, receive, sending))
 
     async def _principal(self, scope: Scope, headers: Headers) -> Principal:
         """Return who asks. What is shown must be valid; only those who show nothing are nobody."""
