@@ -64,7 +64,7 @@ def _change(entry: AuditEntry) -> str:
         if name in entry.before
         else f"{name} {_word(value)}"
         for name, value in entry.after.items()
-        if entry.before.get(name) != value
+        if entry.before.get(name) != value and value not in (None, "", [])
     ]
     return ", ".join([*changed, entry.detail] if entry.detail else changed)
 

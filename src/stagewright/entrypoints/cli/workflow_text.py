@@ -173,6 +173,6 @@ def print_log(page: LogPage, *, notes: bool) -> None:
 
 
 def _event(event: dict[str, Any]) -> str:
-    shown_first = ("stage", "visit", "attempt", "outcome", "to")
+    shown_first = ("stage", "visit", "attempt", "outcome", "to", "by")
     details = [f"{key}={event[key]}" for key in shown_first if event.get(key) not in (None, "", 0)]
     return f"{event.get('type', '?'):<20} {' '.join(details)}".rstrip()
