@@ -97,7 +97,8 @@ async def test_a_session_that_was_ended_is_over_here_at_once_and_soon_elsewhere(
 ) -> None:
     opened = await site.here.sign_in((await site.key()).secret)
     assert opened is not None
-    assert await site.there.by_session(opened.token) is not None
+    for gate in (site.here, site.there):
+        assert await gate.by_session(opened.token) is not None
     await site.here.sign_out(opened.token)
     assert await site.here.by_session(opened.token) is None
     await site.clock.advance(FRESH_S)

@@ -84,15 +84,27 @@ async def _whole(receive: Receive) -> bytes:
             return b"".join(chunks)
 
 
-async def drain(receive: Receive) -> None:
-    """Take what is left of a refused body, for a moment: a closed socket would lose the answer."""
-    try:
-        async with asyncio.timeout(DRAIN_S):
-            while (message := await receive())["type"] == "http.request":
-                if not message.get("more_body", False):
-                    return
-    except TimeoutError:
-        return
+class Incoming:
+    """What comes with one request, and whether all of it has come."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.whole = False
+
+    async def receive(self) -> Message:
+        """Return the next piece."""
+        message = await self._receive()
+        self.whole = self.whole or not message.get("more_body", False)
+        return message
+
+    async def drain(self) -> None:
+        """Take what is left of a refused body, for a moment: a closed socket loses the answer."""
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                while not self.whole:
+                    await self.receive()
+        except TimeoutError:
+            return
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:

@@ -16,7 +16,7 @@ from stagewright.entrypoints.api.access import (
     Principal,
     principal_from,
 )
-from stagewright.entrypoints.api.bounds import App, Receive, Scope, Send
+from stagewright.entrypoints.api.bounds import App, Incoming, Receive, Scope, Send
 from stagewright.entrypoints.api.credentials import csrf_of, proves_page, secret_in, session_in
 from stagewright.entrypoints.api.door import PREFIX
 from stagewright.entrypoints.api.headers import with_headers
@@ -55,16 +55,16 @@ class Guard:
             await self._app(scope, receive, send)
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
+        headers, incoming = dict(scope["headers"]), Incoming(receive)
         try:
             bounds.check_headers(scope["headers"])
             rules.check_host(headers, self._rules)
             rules.check_origin(headers, scope["method"], scope["path"], PREFIX)
             bounds.check_announced(headers)
             scope["state"][STATE_KEY] = await self._principal(scope, headers)
-            body = await bounds.read_body(headers, receive)
+            body = await bounds.read_body(headers, incoming.receive)
         except StagewrightError as error:
-            await self._refuse(error, scope, headers, receive, send)
+            await self._refuse(error, scope, headers, incoming, send)
             return
         await self._answered(scope, headers, bounds.replayed(body, receive), send)
 
@@ -123,7 +123,7 @@ class Guard:
         error: StagewrightError,
         scope: Scope,
         headers: Headers,
-        receive: Receive,
+        incoming: Incoming,
         send: Send,
     ) -> None:
         page = b"text/html" in headers.get(b"accept", b"") and not scope["path"].startswith(PREFIX)
@@ -131,7 +131,7 @@ class Guard:
             await _answer(send, _SEE_OTHER, b"", [(b"location", self._rules.sign_in.encode())])
             return
         status = _STATUSES.get(type(error)) or status_of(error)
-        await _answer(send, status, encode_problem(error, status), _headers_of(status), receive)
+        await _answer(send, status, encode_problem(error, status), _headers_of(status), incoming)
 
 
 def _headers_of(status: int) -> list[tuple[bytes, bytes]]:
@@ -144,14 +144,14 @@ async def _answer(
     status: int,
     body: bytes,
     headers: list[tuple[bytes, bytes]],
-    receive: Receive | None = None,
+    incoming: Incoming | None = None,
 ) -> None:
     """Answer, then take what is still on its way: the connection serves no other request."""
     more = [(b"content-length", str(len(body)).encode()), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": [*headers, *more]})
     await send({"type": "http.response.body", "body": body, "more_body": True})
-    if receive is not None:
-        await bounds.drain(receive)
+    if incoming is not None:
+        await incoming.drain()
     await send({"type": "http.response.body", "body": b""})
 
 

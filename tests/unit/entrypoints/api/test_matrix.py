@@ -126,6 +126,22 @@ async def test_no_route_answers_a_page_of_another_site(
         assert answer.status == 403, f"{proof}: {answer}"
 
 
+FOR_STRANGERS = {"POST /api/v1/session"}
+"""Whoever adds a route for everybody says so here, too."""
+
+
+def test_strangers_see_only_what_is_meant_for_them() -> None:
+    assert {str(one) for one in ROUTES if one.scope is Scope.PUBLIC} == FOR_STRANGERS
+
+
+@pytest.mark.parametrize("asked", ROUTES, ids=str)
+def test_whoever_may_only_look_changes_nothing_and_sees_no_keys(asked: Asked) -> None:
+    if asked.path.startswith((f"{PREFIX}/keys", f"{PREFIX}/audit")):
+        assert asked.scope is Scope.ADMIN
+    if asked.method not in {"GET", "WEBSOCKET"}:
+        assert asked.scope is not Scope.READ
+
+
 def test_the_matrix_is_not_empty() -> None:
     assert len(ROUTES) > 20
     assert {asked.scope for asked in ROUTES} >= {Scope.PUBLIC, Scope.KNOWN, Scope.ADMIN}

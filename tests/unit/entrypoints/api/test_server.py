@@ -154,3 +154,16 @@ async def test_a_long_request_is_not_taken_for_a_slow_one(
         headers = {"authorization": "Bearer t"}
         address = f"{address_of(slow_ends_soon)}/api/v1/workflows/{ID}?wait_s=0.5"
         assert (await http.get(address, headers=headers)).status_code == 200
+
+
+async def test_whoever_reads_only_after_sending_all_hears_why_it_was_refused(
+    slow_ends_soon: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "BODY_S", 60.0)
+    monkeypatch.setattr(bounds, "DRAIN_S", 60.0)
+    size = 8 * bounds.BODY_LIMIT_BYTES
+    with anyio.fail_after(60):
+        port = slow_ends_soon.getsockname()[1]
+        async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+            await stream.send(HEAD + b"Content-Length: %d\r\n\r\n" % size + b"x" * size)
+            assert (await stream.receive()).startswith(b"HTTP/1.1 413")
