@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from stagewright.ports.audit import AuditEntry, AuditQuery
 from stagewright.ports.backend import Backend
 from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.message_bus import Message, Topic
@@ -86,6 +87,9 @@ async def _small_stores(backend: Backend, clock: VirtualClock) -> None:
     await backend.registry.put_if_absent("definition", "delivery", "1.0.0", "h", b"{}", now_ms)
     await backend.registry.retire("definition", "delivery", "1.0.0")
     await backend.registry.list("definition")
+    facts = {"actor": "ann", "action": "workflow.cancel", "target": "x"}
+    await backend.audit.put([AuditEntry(entry_id="1" * 13 + "-a", at_ms=now_ms, **facts)], now_ms)
+    await backend.audit.list(AuditQuery(actor="ann"), now_ms)
 
 
 async def forget(backend: Backend, clock: VirtualClock, workflow_id: str) -> None:

@@ -18,6 +18,11 @@ from stagewright.ports.audit import (
 )
 
 _BEHIND_ALL = "9" * 14
+_SELECT = {
+    "actor": "select_audit_by_actor",
+    "action": "select_audit_by_action",
+    "target": "select_audit_by_target",
+}
 
 
 class SqliteAudit:
@@ -52,7 +57,7 @@ class SqliteAudit:
             if index is None:
                 rows = session.rows("select_audit", given)
             else:
-                rows = session.rows(f"select_audit_by_{index}", (*given, value))
+                rows = session.rows(_SELECT[index], (*given, value))
             return [body for (body,) in rows]
 
         bodies = await self._core.reader.scan(look)
