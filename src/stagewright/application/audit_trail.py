@@ -28,8 +28,11 @@ log = structlog.get_logger(__name__)
 
 BATCH = 256
 DETAIL_LIMIT = 500
-REFUSALS_A_SECOND = 20
-"""Attempts that changed nothing are written down so often; of the others their number."""
+REFUSALS_A_MINUTE = 60
+"""Attempts that changed nothing are written down so often; of the others their number.
+
+So whoever holds a key that may do nothing cannot fill the store with what they may not.
+"""
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _REFUSALS = (Conflict, Forbidden, NotFound, UsageError, ValidationFailed)
 
@@ -50,7 +53,7 @@ class AuditTrail:
         self._audit, self._clock, self._ids = audit, clock, ids
         self._waiting: list[tuple[AuditEntry, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
-        self._second, self._refusals, self._left_out = -1, 0, 0
+        self._minute, self._refusals, self._left_out = -1, 0, 0
 
     @asynccontextmanager
     async def change(
@@ -77,7 +80,7 @@ class AuditTrail:
     async def refused(
         self, actor: Actor, action: str, target: str, error: StagewrightError
     ) -> None:
-        """Write down an attempt that came to nothing, unless there were too many this second."""
+        """Write down an attempt that came to nothing, unless there were too many this minute."""
         if not self._room_for_refusal():
             return
         left_out, self._left_out = self._left_out, 0
@@ -90,11 +93,11 @@ class AuditTrail:
             log.warning("audit_entry_lost", action=action, error=str(failure))
 
     def _room_for_refusal(self) -> bool:
-        second = int(self._clock.monotonic_s())
-        if second != self._second:
-            self._second, self._refusals = second, 0
+        minute = int(self._clock.monotonic_s() / 60)
+        if minute != self._minute:
+            self._minute, self._refusals = minute, 0
         self._refusals += 1
-        if self._refusals > REFUSALS_A_SECOND:
+        if self._refusals > REFUSALS_A_MINUTE:
             self._left_out += 1
             return False
         return True

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
 import orjson
 
 from stagewright.application.keys import Keys, fingerprint
+from stagewright.domain.errors import TooOften
 from stagewright.ports.keys import KeyView
 from stagewright.ports.kv_store import IKVStore
 from stagewright.ports.system import IClock, IIdentifiers
 
 SESSION_S = 12 * 3_600.0
+SESSIONS_A_MINUTE = 60
+"""So many one key may open on one server: none fills the store with sessions."""
 HELD = 10_000
 """Sessions, and tokens that are none, that a server remembers."""
 FRESH_S = 2.0
@@ -74,6 +77,7 @@ class Gate(TokenGate):
         self.keys = keys
         self._kv, self._clock, self._ids = kv, clock, ids
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._minute, self._opened = -1, Counter[str]()
 
     async def by_secret(self, secret: str) -> KeyView | None:
         """Return whose a key or owner's token is."""
@@ -88,10 +92,14 @@ class Gate(TokenGate):
         return None if holder is None else OpenSession(token, holder, known.expires_at_ms)
 
     async def sign_in(self, secret: str) -> OpenSession | None:
-        """Open a session for whoever holds a key; it ends after 12 hours, or with the key."""
+        """Open a session for whoever holds a key; it ends after 12 hours, or with the key.
+
+        TooOften when this key opened very many within a minute.
+        """
         holder = await self.by_secret(secret)
         if holder is None:
             return None
+        self._count(holder.key_id)
         now_ms, token = self._clock.now_ms(), self._ids.secret()
         ends = (now_ms + round(SESSION_S * 1000), holder.expires_at_ms)
         until = min(end for end in ends if end is not None)
@@ -99,6 +107,19 @@ class Gate(TokenGate):
         life_s = (until - now_ms) / 1000
         await self._kv.set(_place(fingerprint(token)), value, life_s, now_ms)
         return OpenSession(token, holder, until, now_ms)
+
+    def _count(self, key_id: str) -> None:
+        minute = int(self._clock.monotonic_s() / 60)
+        if minute != self._minute:
+            self._minute, self._opened = minute, Counter()
+        self._opened[key_id] += 1
+        if self._opened[key_id] > SESSIONS_A_MINUTE:
+            raise TooOften(
+                "The number of sessions that this key opened within a minute",
+                found=self._opened[key_id],
+                limit=SESSIONS_A_MINUTE,
+                remedy="Use the session that is open, or send the key itself.",
+            )
 
     async def sign_out(self, token: str) -> None:
         """End a session."""

@@ -17,7 +17,7 @@ class StagewrightError(Exception):
 
     exit_code: ClassVar[int] = 1
     """0 ok, 1 workflow failed, 2 usage, 3 not found, 4 conflict or already decided, 5 validation,
-    6 unreachable, 7 timed out."""
+    6 unreachable, 7 timed out, 8 not allowed."""
 
     def __init__(self, message: str | None = None, *, remedy: str = "") -> None:
         self.message = message or first_line(type(self))
@@ -281,6 +281,10 @@ class LimitExceeded(ValidationFailed):
     def __init__(self, what: str, *, found: int, limit: int, remedy: str = "") -> None:
         self.what, self.found, self.limit = what, found, limit
         super().__init__(f"{what} is {found}, the limit is {limit}.", remedy=remedy)
+
+
+class TooOften(LimitExceeded):
+    """Something was asked for more often than is allowed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from stagewright.adapters.memory.kv_store import MemoryKVStore
 from stagewright.adapters.memory.registry import MemoryRegistry
 from stagewright.adapters.memory.state import Namespace
 from stagewright.application import gate as module
-from stagewright.application.gate import FRESH_S, SESSION_S, Gate, TokenGate
+from stagewright.application.gate import FRESH_S, SESSION_S, SESSIONS_A_MINUTE, Gate, TokenGate
 from stagewright.application.keys import Keys
+from stagewright.domain.errors import TooOften
 from stagewright.ports.keys import KeyRequest, NewKey
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.identifiers import SeededIdentifiers
@@ -130,3 +131,15 @@ async def test_tokens_that_are_none_fill_no_memory(
     for number in range(100):
         assert await site.here.by_session(f"{number:043d}") is None
     assert len(site.here._known) == 10
+
+
+async def test_a_key_cannot_fill_the_store_with_sessions(site: Site) -> None:
+    key, other = await site.key(), await site.key()
+    for _ in range(SESSIONS_A_MINUTE):
+        await site.here.sign_in(key.secret)
+    with pytest.raises(TooOften, match="within a minute is 61"):
+        await site.here.sign_in(key.secret)
+    assert len(site.state.values) == SESSIONS_A_MINUTE
+    assert await site.here.sign_in(other.secret) is not None
+    await site.clock.advance(60)
+    assert await site.here.sign_in(key.secret) is not None

@@ -21,6 +21,7 @@ from stagewright.domain.errors import (
     Problem,
     StagewrightError,
     TimedOut,
+    TooOften,
     Unauthorized,
     Unreachable,
     UsageError,
@@ -32,6 +33,7 @@ MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:stagewright:error:"
 _STATUSES: tuple[tuple[type[StagewrightError], int], ...] = (
     (CursorExpired, 410),
+    (TooOften, 429),
     (LimitExceeded, 413),
     (Unauthorized, 401),
     (Forbidden, 403),

@@ -63,6 +63,12 @@ async def secrets(served: House) -> dict[str, str]:
     return made
 
 
+@pytest.fixture(scope="module")
+async def session(served: House) -> tuple[str, str]:
+    """A session of the owner: its `Cookie` header and the proof of its pages."""
+    return await served.signed_in(TOKEN)
+
+
 @pytest.mark.parametrize("asked", ROUTES, ids=str)
 async def test_a_route_admits_the_scope_it_names_and_no_other(
     served: House, secrets: dict[str, str], asked: Asked
@@ -88,11 +94,15 @@ async def test_a_route_that_is_not_public_is_closed_without_a_key_in_force(
             assert answer.headers["www-authenticate"] == "Bearer"
 
 
+async def fresh_key(served: House) -> str:
+    return (await served.key("admin", name="root")).secret
+
+
 @pytest.mark.parametrize("asked", ROUTES, ids=str)
 async def test_a_session_may_what_its_key_may_and_changes_nothing_without_its_page(
     served: House, asked: Asked
 ) -> None:
-    cookie, csrf = await served.signed_in(TOKEN)
+    cookie, csrf = await served.signed_in(await fresh_key(served))
     own = {"cookie": cookie, "origin": "http://127.0.0.1:4000"}
     proven = await served.ask(asked.method, asked.path, headers={**own, "x-csrf-token": csrf})
     assert not proven.refused
@@ -117,9 +127,9 @@ async def test_a_session_may_what_its_key_may_and_changes_nothing_without_its_pa
     ids=str,
 )
 async def test_no_route_answers_a_page_of_another_site(
-    served: House, asked: Asked, sent: dict[str, str]
+    served: House, session: tuple[str, str], asked: Asked, sent: dict[str, str]
 ) -> None:
-    cookie, csrf = await served.signed_in(TOKEN)
+    cookie, csrf = session
     for proof in ({}, {"authorization": f"Bearer {TOKEN}"}, {"cookie": cookie}):
         headers = {"x-csrf-token": csrf, **proof, **sent}
         answer = await served.ask(asked.method, asked.path, headers=headers)
