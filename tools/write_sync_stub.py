@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stagewright.entrypoints.client import access, commands, queries, stock
+from stagewright.entrypoints.client import access, bulk, commands, details, queries, stock
 from stagewright.entrypoints.client.stagewright import Stagewright
 
 STUB = Path(__file__).resolve().parents[1] / "src" / "stagewright" / "sync.pyi"
-MODULES = (access, commands, queries, stock)
+MODULES = (commands, queries, details, bulk, stock, access)
 HEAD = """
 class Stagewright:
     def __init__(

@@ -4,9 +4,13 @@ from typing import Any, Literal, Self, Unpack
 from stagewright.entrypoints.client.commands import Decision
 from stagewright.entrypoints.client.queries import Filters
 from stagewright.ports.audit import AuditPage
+from stagewright.ports.bulk import BulkView
+from stagewright.ports.catalogue import AgentDetail, DefinitionDetail, Statistics
 from stagewright.ports.control import CommandReply, Started
 from stagewright.ports.dead_letters import DeadLetter
+from stagewright.ports.details import ApprovalPage, Count, StageDetail
 from stagewright.ports.keys import KeyView, NewKey
+from stagewright.ports.letter_desk import LetterGroups, LetterReport
 from stagewright.ports.views import (
     DefinitionView,
     LogPage,
@@ -23,6 +27,22 @@ class Stagewright:
     ) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *exc: object) -> None: ...
+    def agent(
+        self,
+        name: str,
+    ) -> AgentDetail: ...
+    def agents(
+        self,
+    ) -> Sequence[AgentDetail]: ...
+    def approvals(
+        self,
+        *,
+        by: str | None = None,
+        groups: Sequence[str] = (),
+        definition: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> ApprovalPage: ...
     def approve(
         self, workflow_id: str, *, by: str, **decision: Unpack[Decision]
     ) -> CommandReply: ...
@@ -35,6 +55,30 @@ class Stagewright:
         cursor: str | None = None,
         limit: int = 50,
     ) -> AuditPage: ...
+    def bulk(
+        self,
+        action: str,
+        *,
+        ids: Sequence[str] = (),
+        filter: Mapping[str, Any] | None = None,
+        dry_run: bool = False,
+        key: str | None = None,
+        by: str = "anonymous",
+        **said: Any,
+    ) -> BulkView: ...
+    def bulk_done(
+        self,
+        job_id: str,
+        *,
+        timeout_s: float | None = None,
+    ) -> BulkView: ...
+    def bulk_job(
+        self,
+        job_id: str,
+    ) -> BulkView: ...
+    def bulk_jobs(
+        self,
+    ) -> Sequence[BulkView]: ...
     def cancel(
         self,
         workflow_id: str,
@@ -42,6 +86,7 @@ class Stagewright:
         by: str = "anonymous",
         reason: str = "",
     ) -> CommandReply: ...
+    def count(self, **filters: Unpack[Filters]) -> Count: ...
     def create_key(
         self,
         name: str,
@@ -55,6 +100,10 @@ class Stagewright:
         self,
         letter_id: str,
     ) -> DeadLetter: ...
+    def dead_letter_groups(
+        self,
+        workflow_id: str | None = None,
+    ) -> LetterGroups: ...
     def dead_letters(
         self,
         workflow_id: str | None = None,
@@ -62,6 +111,7 @@ class Stagewright:
         after: str | None = None,
         limit: int = 50,
     ) -> Sequence[DeadLetter]: ...
+    def deal_with(self, action: str, **chosen: Any) -> LetterReport: ...
     def definition(
         self,
         reference: str,
@@ -70,9 +120,16 @@ class Stagewright:
         self,
         name: str | None = None,
     ) -> Sequence[DefinitionView]: ...
+    def described(
+        self,
+        reference: str,
+    ) -> DefinitionDetail: ...
     def discard(
         self,
         letter_id: str,
+        *,
+        by: str = "anonymous",
+        reason: str = "",
     ) -> None: ...
     def explain(
         self,
@@ -96,6 +153,11 @@ class Stagewright:
         after: int = 0,
         limit: int = 1000,
     ) -> LogPage: ...
+    def output(
+        self,
+        workflow_id: str,
+        key: str,
+    ) -> Any: ...
     def pause(
         self,
         workflow_id: str,
@@ -154,6 +216,11 @@ class Stagewright:
         *,
         by: str = "anonymous",
     ) -> CommandReply: ...
+    def stage(
+        self,
+        workflow_id: str,
+        stage: str,
+    ) -> StageDetail: ...
     def start(
         self,
         definition: str,
@@ -163,7 +230,13 @@ class Stagewright:
         priority: int | None = None,
         labels: Mapping[str, str] | None = None,
         deadline_s: float | None = None,
+        name: str = "",
+        description: str = "",
     ) -> Started: ...
+    def statistics(
+        self,
+        name: str,
+    ) -> Statistics: ...
     def system(
         self,
     ) -> SystemView: ...

@@ -39,7 +39,7 @@ class AuditedCommands:
         So a start is written once, by the step that makes it, and the record lives as long as what
         it is about.
         """
-        request = request.model_copy(update={"by": self._speaker(request.by)})
+        request = request.model_copy(update={"by": speaker(self._actor, request.by)})
         try:
             return await self._commands.start(request)
         except StagewrightError as error:
@@ -48,7 +48,8 @@ class AuditedCommands:
 
     async def command(self, workflow_id: str, request: CommandRequest) -> CommandReply:
         """Apply a command."""
-        request = self._spoken(request)
+        by, groups = spoken(self._actor, request.by, request.groups)
+        request = request.model_copy(update={"by": by, "groups": groups})
         before = await facts_of(self._store, workflow_id)
         action = f"workflow.{request.kind}"
         async with self._trail.change(self._actor, action, workflow_id, before) as note:
@@ -94,23 +95,24 @@ class AuditedCommands:
             await self._commands.redrive(letter_id, body)
             note.after = {"edited": body is not None}
 
-    def _speaker(self, by: str) -> str:
-        named = self._actor.speaks_for_others and by not in {"", ANYBODY}
-        return by if named else self._actor.name
-
-    def _spoken(self, request: CommandRequest) -> CommandRequest:
-        """Return the request in the actor's name, and for groups that are theirs to decide for."""
-        if self._actor.speaks_for_others:
-            return request.model_copy(update={"by": self._speaker(request.by)})
-        groups = request.groups or self._actor.groups
-        theirs = {_GROUP + group for group in self._actor.groups}
-        allowed = tuple(g for g in groups if _GROUP + g.removeprefix(_GROUP) in theirs)
-        return request.model_copy(update={"by": self._actor.name, "groups": allowed})
-
 
 ANYBODY = "anonymous"
 """What a request says that names nobody."""
 _GROUP = "group:"
+
+
+def speaker(actor: Actor, by: str) -> str:
+    """Return in whose name something is done: the actor's own, unless they speak for others."""
+    return by if actor.speaks_for_others and by not in {"", ANYBODY} else actor.name
+
+
+def spoken(actor: Actor, by: str, groups: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Return in whose name something is done, and for which groups that are theirs."""
+    if actor.speaks_for_others:
+        return speaker(actor, by), groups
+    theirs = {_GROUP + group for group in actor.groups}
+    named = groups or actor.groups
+    return actor.name, tuple(g for g in named if _GROUP + g.removeprefix(_GROUP) in theirs)
 
 
 class AuditedLetters:

@@ -72,6 +72,8 @@ class Commands:
             labels=request.labels,
             deadline_s=request.deadline_s,
             by=request.by,
+            title=request.name,
+            description=request.description,
         )
         id_ = self._id_for(compiled, request.key)
         answer = await self._submission.start(id_, compiled, message)
@@ -218,9 +220,10 @@ def _contract(body: dict[str, Any]) -> Contract:
 
 
 def _body_hash(name: str, body: bytes, request: StartRequest) -> str:
-    rest = orjson.dumps(
-        [name, request.priority, request.labels, request.deadline_s], option=orjson.OPT_SORT_KEYS
-    )
+    said: list[Any] = [name, request.priority, request.labels, request.deadline_s]
+    if request.name or request.description:  # a start without them keeps the hash it always had
+        said += [request.name, request.description]
+    rest = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(body + rest).hexdigest()
 
 

@@ -67,3 +67,19 @@ def bounded(value: Any) -> Any:
     except ValidationFailed:
         return cut(repr(value))
     return value if size <= MAX_VALUE_BYTES else {"omitted_bytes": size}
+
+
+def note_of_letter(letter_id: str, why: str, by: str, reason: str, at_ms: int) -> bytes:
+    """Return the note that a dead letter was discarded, by whom and why."""
+    said = f"{by} discarded the dead letter {letter_id}" + (f": {reason}" if reason else "")
+    return canonical(
+        {
+            "kind": "letter_discarded",
+            "letter": letter_id,
+            "message": cut(said),
+            "cause": cut(why),
+            "by": cut(by),
+            "reason": cut(reason),
+            "at_ms": at_ms,
+        }
+    )

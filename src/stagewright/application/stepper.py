@@ -167,7 +167,7 @@ def index_entry(state: WorkflowState) -> IndexEntry:
     return IndexEntry(
         status=state.status.value,
         definition=state.name,
-        name=state.name,
+        name=state.title or state.name,
         key=state.key,
         labels=state.labels,
         waiting=waiting_kinds(state),

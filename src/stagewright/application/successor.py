@@ -40,6 +40,8 @@ def successor(
         from_stage=first,
         carried=records,
         carried_outputs=outputs,
+        title=old.title,
+        description=old.description,
     )
 
 

@@ -103,6 +103,8 @@ def _created(draft: Draft, message: m.Start) -> ev.WorkflowCreated:
         continues=message.continues,
         carried=message.carried,
         by=message.by,
+        title=message.title,
+        description=message.description,
     )
 
 

@@ -68,7 +68,7 @@ class _Drawing:
         used: dict[str, None] = {}
         lines: list[str] = []
         for stage in region.stages:
-            for target, outcomes in _drawn(region, stage).items():
+            for target, outcomes in drawn(region, stage).items():
                 label = "" if outcomes == [OK] else f"|{', '.join(outcomes)}|"
                 to = self.ids.get(target, f"{target}{number}")
                 lines.append(f"{self.ids[stage.name]} -->{label} {to}")
@@ -78,8 +78,8 @@ class _Drawing:
         yield from lines
 
 
-def _drawn(region: Region, stage: Stage) -> dict[str, list[str]]:
-    """Targets with the outcomes that are worth a line: successes, rules and what was written."""
+def drawn(region: Region, stage: Stage) -> dict[str, list[str]]:
+    """Return targets with the outcomes worth a line: successes, rules and what was written."""
     table = routes(region.stages)[stage.name]
     success = APPROVED if isinstance(stage, ApprovalStage) else OK
     shown = dict.fromkeys((success, *rule_outcomes(stage), *sorted(stage.on)))

@@ -7,6 +7,7 @@ to do next) and the exit code a command line ends with.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -41,6 +42,11 @@ def _restore(kind: type[StagewrightError], attributes: dict[str, Any]) -> Stagew
 def first_line(kind: type) -> str:
     """The first line of a class's docstring: the default message of an error."""
     return inspect.cleandoc(kind.__doc__ or kind.__name__).partition("\n")[0]
+
+
+def slug(kind: type) -> str:
+    """Return the name of a class as it stands in problem types: `not-found` for NotFound."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", kind.__name__).lower()
 
 
 def listing(names: Iterable[str], *, nothing: str = "nothing", limit: int = 12) -> str:

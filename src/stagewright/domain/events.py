@@ -29,6 +29,8 @@ class WorkflowCreated(Record, frozen=True, tag_field="type", tag="WORKFLOW_CREAT
     carried: Mapping[str, StageRecord] = {}
     by: str = ""
     """Who asked for it, as far as the way in could tell."""
+    title: str = ""
+    description: str = ""
 
 
 class TaskAssigned(Record, frozen=True, tag_field="type", tag="TASK_ASSIGNED"):

@@ -110,6 +110,8 @@ def _created(workflow_id: str, event: ev.WorkflowCreated, at_ms: int) -> Workflo
         deadline_at_ms=event.deadline_at_ms,
         continues=event.continues,
         stages=dict(event.carried),
+        title=event.title,
+        description=event.description,
     )
 
 

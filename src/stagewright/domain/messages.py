@@ -56,6 +56,8 @@ class Start(Record, frozen=True):
     carried_outputs: Mapping[str, bytes] = {}
     by: str = ""
     """Who asked for it, as far as the way in could tell."""
+    title: str = ""
+    description: str = ""
 
 
 class Signal(Record, frozen=True):

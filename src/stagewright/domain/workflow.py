@@ -245,6 +245,9 @@ class WorkflowState(Record, frozen=True):
     answers: tuple[Answer, ...] = ()
     forgotten_command: str = ""
     """Newest command id that is no longer kept; that and older ones are refused."""
+    title: str = ""
+    """What people call this one, as said at its start."""
+    description: str = ""
 
     @property
     def current_stage(self) -> str | None:

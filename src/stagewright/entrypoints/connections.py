@@ -22,10 +22,14 @@ from typing import TYPE_CHECKING
 import anyio
 
 from stagewright.adapters.http.audit import HttpAudit
+from stagewright.adapters.http.bulk import HttpBulk
+from stagewright.adapters.http.catalogue import HttpCatalogue
 from stagewright.adapters.http.client import open_door
 from stagewright.adapters.http.commands import HttpCommands
 from stagewright.adapters.http.dead_letters import HttpDeadLetters
+from stagewright.adapters.http.details import HttpDetails
 from stagewright.adapters.http.keys import HttpKeys
+from stagewright.adapters.http.letter_desk import HttpLetterDesk
 from stagewright.adapters.http.queries import HttpQueries
 from stagewright.adapters.system.identifiers import SystemIdentifiers
 from stagewright.domain.errors import OwnedElsewhere, UsageError
@@ -33,9 +37,13 @@ from stagewright.entrypoints.addresses import DOOR, MEMORY, SQLITE, scheme_of
 from stagewright.entrypoints.open_doors import door_of
 from stagewright.entrypoints.settings import Settings
 from stagewright.ports.audit import IAuditReader
+from stagewright.ports.bulk import IBulk
+from stagewright.ports.catalogue import ICatalogue
 from stagewright.ports.control import ICommands, IQueries
 from stagewright.ports.dead_letters import IDeadLetters
+from stagewright.ports.details import IDetails
 from stagewright.ports.keys import IKeys
+from stagewright.ports.letter_desk import ILetterDesk
 
 if TYPE_CHECKING:
     from stagewright.application.actor import Actor
@@ -52,6 +60,10 @@ class Connection:
     commands: ICommands
     queries: IQueries
     dead_letters: IDeadLetters
+    details: IDetails
+    catalogue: ICatalogue
+    letter_desk: ILetterDesk
+    bulk: IBulk
     keys: IKeys | None = None
     """None, as the next one, inside a process that runs workflows for itself alone."""
     audit: IAuditReader | None = None
@@ -67,10 +79,26 @@ def connection_of(control: Control, actor: Actor | None = None) -> Connection:
     Changes are made in an actor's name and written down; without one, the program acts for itself.
     """
     if actor is None:
-        return Connection(control.commands, control.queries, control.dead_letters)
-    acting = control.access.acting(actor, control.commands, control.dead_letters)
+        return Connection(
+            control.commands,
+            control.queries,
+            control.dead_letters,
+            control.details,
+            control.catalogue,
+            control.letter_desk,
+            control.bulk,
+        )
+    acting = control.acting(actor)
     return Connection(
-        acting.commands, control.queries, acting.dead_letters, acting.keys, control.access.audit
+        acting.commands,
+        control.queries,
+        acting.dead_letters,
+        control.details,
+        control.catalogue,
+        acting.letter_desk,
+        acting.bulk,
+        acting.keys,
+        control.access.audit,
     )
 
 
@@ -147,11 +175,14 @@ async def _direct(settings: Settings) -> AsyncIterator[Connection]:
 @asynccontextmanager
 async def _door(address: str, token: str) -> AsyncIterator[Connection]:
     async with open_door(address, token) as client:
-        ids = SystemIdentifiers()
         yield Connection(
-            HttpCommands(client, ids),
+            HttpCommands(client, SystemIdentifiers()),
             HttpQueries(client),
             HttpDeadLetters(client),
+            HttpDetails(client),
+            HttpCatalogue(client),
+            HttpLetterDesk(client),
+            HttpBulk(client),
             HttpKeys(client),
             HttpAudit(client),
         )

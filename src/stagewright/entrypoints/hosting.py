@@ -16,6 +16,7 @@ import anyio
 import structlog
 
 from stagewright.application.agents import Agent
+from stagewright.application.bulk import Bulk
 from stagewright.application.loading import Loaded, load
 from stagewright.application.runner import AgentRunner
 from stagewright.application.runner_heartbeat_thread import HeartbeatBackend
@@ -77,7 +78,7 @@ async def open_the_door(
     """
     from stagewright.entrypoints.admission import rules_of
     from stagewright.entrypoints.api.app import create_app
-    from stagewright.entrypoints.api.door import Door
+    from stagewright.entrypoints.api.door import door_over
     from stagewright.entrypoints.api.server import address_of, bind, serving
 
     control, settings = container.control(), container.settings()
@@ -85,15 +86,24 @@ async def open_the_door(
     keys = await access.keys.any_in_force()
     rules = rules_of(settings, keys=keys, development=development)
     token = settings.token.get_secret_value() if settings.token else secrets.token_urlsafe(32)
-    door = Door(
-        control.commands, control.queries, control.dead_letters, token, access=access, rules=rules
-    )
+    door = door_over(control, token, rules)
     listener = bind(port, settings.host)
-    async with serving(create_app(door), listener):
+    async with serving(create_app(door), listener), working(control.bulk):
         publish = getattr(container.backend(), "publish_door", None)
         if publish is not None:
             publish(address_of(listener), token)
         yield OpenDoor(address_of(listener), token, keys=keys)
+
+
+@asynccontextmanager
+async def working(bulk: Bulk) -> AsyncIterator[None]:
+    """Work on bulk jobs until the block is left; what is not done then, others go on with."""
+    duty = asyncio.create_task(bulk.run())
+    try:
+        yield
+    finally:
+        duty.cancel()
+        await asyncio.gather(duty, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -156,9 +166,7 @@ async def serving_targets(container: Container, targets: Sequence[str]) -> Async
 
 def commands_of_user(container: Container) -> ICommands:
     """Return what changes things in the name of whoever runs this process, and writes it down."""
-    control = container.control()
-    acting = control.access.acting(user_of_process(), control.commands, control.dead_letters)
-    return acting.commands
+    return container.control().acting(user_of_process()).commands
 
 
 def registrations(loaded: Loaded, *, development: bool = False) -> list[RegisterRequest]:

@@ -22,16 +22,24 @@ class _Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Key = Annotated[str, Field(min_length=1, max_length=255)]
+LabelName = Annotated[str, Field(min_length=1, max_length=63)]
+LabelValue = Annotated[str, Field(max_length=256)]
+
+
 class StartRequest(_Request):
     """Start a workflow, once per key."""
 
     definition: str
     """`NAME`, `NAME@VERSION`, or a content hash."""
     input: Any = None
-    key: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    key: Key | None = None
     priority: Annotated[int, Field(ge=0, le=3)] | None = None
-    labels: dict[str, str] = Field(default_factory=dict, max_length=32)
-    deadline_s: Annotated[float, Field(gt=0)] | None = None
+    labels: dict[LabelName, LabelValue] = Field(default_factory=dict, max_length=32)
+    deadline_s: Annotated[float, Field(gt=0, le=10 * 366 * 86_400)] | None = None
+    name: str = Field(default="", max_length=200)
+    """What people call this workflow; lists find it by the beginning of this."""
+    description: str = Field(default="", max_length=2_000)
     by: Annotated[str, Field(max_length=200)] = ""
     """Who asks. A server believes those only who may speak for others, and knows the rest."""
 

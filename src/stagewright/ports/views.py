@@ -46,6 +46,16 @@ class StageView(_View):
     errors: list[dict[str, Any]] = []
 
 
+class UsageView(_View):
+    """What agents reported that they used, summed over all attempts."""
+
+    total: dict[str, float] = {}
+    stages: dict[str, dict[str, float]] = {}
+    """By stage; stages that reported nothing are left out."""
+    complete: bool = True
+    """False: the log is so long that only its newest part was summed."""
+
+
 class WorkflowView(_View):
     """One workflow."""
 
@@ -77,6 +87,10 @@ class WorkflowView(_View):
     failed_stage: str | None = None
     errors: list[dict[str, Any]] = []
     waiting: list[Waiting] = []
+    title: str = ""
+    """What people call this one, as said at its start."""
+    description: str = ""
+    usage: UsageView = UsageView()
 
 
 class WorkflowRow(_View):
@@ -94,6 +108,8 @@ class WorkflowRow(_View):
     waiting: list[str] = []
     created_at_ms: int
     updated_at_ms: int
+    title: str = ""
+    finished_at_ms: int | None = None
 
 
 class WorkflowPage(_View):

@@ -31,13 +31,18 @@ class Tombstone:
     expires_at_ms: int
 
 
+Label = tuple[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """Filters that must all hold; None does not filter."""
 
-    status: str | None = None
+    status: str | tuple[str, ...] | None = None
+    """One, or any of several; read it as `statuses`."""
     definition: str | None = None
-    label: tuple[str, str] | None = None
+    label: Label | tuple[Label, ...] | None = None
+    """One, or several that must all be there; read it as `labels`."""
     waiting: str | None = None
     text: str | None = None
     """Prefix of workflow id, key or name."""
@@ -48,6 +53,24 @@ class Query:
     cursor: str | None = None
     limit: int = 50
     """1 to 1,000 rows."""
+    bare: bool = False
+    """Rows are ids only, with empty snapshots: for whoever counts or collects."""
+
+    @property
+    def statuses(self) -> tuple[str, ...]:
+        """The statuses of which one must hold, each once; empty does not filter."""
+        if self.status is None:
+            return ()
+        return (self.status,) if isinstance(self.status, str) else tuple(dict.fromkeys(self.status))
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The labels that must all be there, each once; empty does not filter."""
+        if not self.label:
+            return ()
+        if isinstance(self.label[0], str):
+            return (self.label,)
+        return tuple(dict.fromkeys(self.label))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,16 @@ from typing import Any
 import orjson
 import pytest
 
-from stagewright.application.access import Access, Acting
+from stagewright.application.access import Access, Acting, Changes
 from stagewright.application.actor import Actor
+from stagewright.application.bulk import Bulk
+from stagewright.application.letter_desk import LetterDesk
 from stagewright.domain.errors import NotFound, Refused, StagewrightError
 from stagewright.ports.audit import AuditEntry, AuditQuery
-from stagewright.ports.control import CommandRequest, RegisterRequest, StartRequest
+from stagewright.ports.bulk import BulkRequest
+from stagewright.ports.control import CommandRequest, ICommands, RegisterRequest, StartRequest
 from stagewright.ports.keys import KeyRequest
+from stagewright.ports.letter_desk import LetterAction
 from tests.unit.application.test_redrive import stale
 from tests.unit.application.world import World
 from tests.unit.domain.kernel import agent, approval, define
@@ -23,7 +27,17 @@ OWNER = Actor("owner", door="api", speaks_for_others=True)
 
 def acting(world: World, actor: Actor = ANN) -> Acting:
     access = Access(world.backend, world.clock, world.ids)
-    return access.acting(actor, world.commands, world.backend.dead_letters)
+    return access.acting(actor, changes(world, world.commands))
+
+
+def changes(world: World, commands: ICommands) -> Changes:
+    backend, clock = world.backend, world.clock
+    return Changes(
+        commands,
+        backend.dead_letters,
+        LetterDesk(backend, commands, clock),
+        Bulk(backend, commands, clock, world.ids),
+    )
 
 
 async def newest(world: World) -> AuditEntry:
@@ -212,7 +226,7 @@ async def test_a_change_whose_process_dies_is_known_to_have_been_tried(world: Wo
             raise KeyboardInterrupt
 
     access = Access(world.backend, world.clock, world.ids)
-    commands = access.acting(ANN, Dies(), world.backend.dead_letters).commands  # type: ignore[arg-type]
+    commands = access.acting(ANN, changes(world, Dies())).commands  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
         await commands.command(id_, command("cancel"))
     entry = await newest(world)
@@ -221,3 +235,31 @@ async def test_a_change_whose_process_dies_is_known_to_have_been_tried(world: Wo
         "unknown",
         "running",
     )
+
+
+async def test_a_job_is_written_down_once_and_each_command_is_in_the_actors_name(
+    world: World,
+) -> None:
+    await world.register(approval("gate"))
+    id_ = await world.start()
+    mine = acting(world)
+    job = await mine.bulk.begin(BulkRequest(action="pause", ids=(id_,), by="bob", reason="rest"))
+    entry = await newest(world)
+    assert (entry.action, entry.target, entry.actor) == ("bulk.pause", job.job_id, "ann")
+    await mine.bulk.job(job.job_id or "")
+    paused = (await world.state(id_)).paused
+    assert paused is not None
+    assert paused.by == "ann"
+
+
+async def test_a_dry_run_is_not_written_down(world: World) -> None:
+    await acting(world).bulk.begin(BulkRequest(action="cancel", ids=("p00-1",), dry_run=True))
+    assert await all_entries(world) == []
+
+
+async def test_many_letters_dealt_with_are_one_entry(world: World) -> None:
+    action = LetterAction(action="discard", letters=["p00-a", "p00-b"], reason="old", by="bob")
+    report = await acting(world).letter_desk.act(action)
+    assert report.refused == 2
+    entry = await newest(world)
+    assert (entry.action, entry.target) == ("dead-letters.discard", "2 letters")

@@ -9,6 +9,9 @@ from typing import Any, Literal
 import anyio
 
 from stagewright.domain.errors import NotFound, StagewrightError
+from stagewright.entrypoints.api.door import Door
+from stagewright.entrypoints.connections import Connection
+from stagewright.ports.bulk import BulkRefusal, BulkRequest, BulkView
 from stagewright.ports.control import (
     CommandReply,
     CommandRequest,
@@ -17,6 +20,14 @@ from stagewright.ports.control import (
     StartRequest,
 )
 from stagewright.ports.dead_letters import DeadLetter
+from stagewright.ports.details import ApprovalPage, ApprovalQuery, ApprovalView, Count
+from stagewright.ports.letter_desk import (
+    LetterAction,
+    LetterFate,
+    LetterGroup,
+    LetterGroups,
+    LetterReport,
+)
 from stagewright.ports.views import (
     DefinitionView,
     LogPage,
@@ -165,9 +176,61 @@ class FakeControl:
             raise NotFound("dead letter", letter_id)
         del self.letters[letter_id]
 
+    async def discard(self, letter_id: str, by: str, reason: str) -> None:
+        self._asked("discard", (letter_id, by, reason))
+        if letter_id not in self.letters:
+            raise NotFound("dead letter", letter_id)
+        del self.letters[letter_id]
+
+    async def groups(self, workflow_id: str | None = None) -> LetterGroups:
+        self._asked("groups", workflow_id)
+        one = LetterGroup(
+            cause="not JSON", stage="build", count=2, first_at_ms=NOW_MS, last_at_ms=NOW_MS,
+            workflows=1, letters=["p01-7"], sample="not JSON at 3",
+        )  # fmt: skip
+        return LetterGroups(groups=[one], letters=2, complete=True)
+
+    async def act(self, action: LetterAction) -> LetterReport:
+        self._asked("act", action)
+        fates = [LetterFate(letter_id=each, done=True) for each in action.letters]
+        return LetterReport(action=action.action, done=len(fates), refused=0, letters=fates)
+
+    async def count(self, query: Query, most: int = 10_000) -> Count:
+        self._asked("count", (query, most))
+        return Count(count=len(self.views), exact=True)
+
+    async def approvals(self, query: ApprovalQuery) -> ApprovalPage:
+        self._asked("approvals", query)
+        return ApprovalPage(approvals=[approval()])
+
+    async def begin(self, request: BulkRequest) -> BulkView:
+        self._asked("begin", request)
+        job_id = None if request.dry_run else "0" * 32
+        return job_view(job_id=job_id, action=request.action)
+
+    async def job(self, job_id: str) -> BulkView:
+        self._asked("job", job_id)
+        return job_view(job_id=job_id, status="done", done=2, changed=1, refused=1, progress=100)
+
+    async def jobs(self) -> Sequence[BulkView]:
+        return [await self.job("0" * 32)]
+
     async def list(self, query: Query) -> WorkflowPage:
         self._asked("list", query)
         return WorkflowPage(rows=[row_of(v) for v in self.views.values()])
+
+
+def door_of(control: FakeControl, token: str) -> Door:
+    return Door(control, control, FakeLetters(control), token, **_others(control))
+
+
+def fake_connection(control: FakeControl) -> Connection:
+    return Connection(control, control, FakeLetters(control), **_others(control))
+
+
+def _others(control: FakeControl) -> dict[str, Any]:
+    names = ("details", "catalogue", "letter_desk", "bulk")
+    return dict.fromkeys(names, control)
 
 
 @dataclass
@@ -197,6 +260,24 @@ def row_of(view_: WorkflowView) -> WorkflowRow:
     names = set(WorkflowRow.model_fields) - {"waiting"}
     reasons = [waiting.kind for waiting in view_.waiting]
     return WorkflowRow(**view_.model_dump(include=names), waiting=reasons)
+
+
+def approval(**changed: Any) -> ApprovalView:
+    given: dict[str, Any] = {
+        "workflow_id": ID, "name": "release", "version": "1.0.0", "stage": "gate", "visit": 1,
+        "since_ms": NOW_MS, "approvers": ["ann", "group:ops"], "required": 2, "missing": 2,
+        "shown": {"plan": 1}, "shown_key": "show/gate/1", "shown_hash": "ab" * 32,
+    }  # fmt: skip
+    return ApprovalView(**(given | changed))
+
+
+def job_view(**changed: Any) -> BulkView:
+    refusal = BulkRefusal(workflow_id="p00-9", kind="not-found", detail="No workflow 'p00-9'.")
+    given: dict[str, Any] = {
+        "job_id": "0" * 32, "action": "cancel", "status": "running", "total": 2,
+        "sample": [ID], "refusals": [refusal], "created_at_ms": NOW_MS,
+    }  # fmt: skip
+    return BulkView(**(given | changed))
 
 
 def letter(letter_id: str = "p01-7", body: bytes = b'{"broken"') -> DeadLetter:

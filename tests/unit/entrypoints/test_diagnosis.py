@@ -5,17 +5,16 @@ from contextlib import nullcontext
 import pytest
 
 from stagewright.entrypoints.client.stagewright import Stagewright
-from stagewright.entrypoints.connections import Connection
 from stagewright.entrypoints.diagnosis import Finding, diagnose
 from stagewright.ports.health import Concern
 from stagewright.ports.views import AgentView, LaneView, OrchestratorView, PortView, SilentView
-from tests.unit.entrypoints.fakes import FakeControl, FakeLetters, letter, system
+from tests.unit.entrypoints.fakes import FakeControl, fake_connection, letter, system
 
 AGENT = AgentView(holder="h", host="h", pid=1, started_at_ms=1, agents={"build": {}})
 
 
 async def found(control: FakeControl) -> dict[str, Finding]:
-    connection = Connection(control, control, FakeLetters(control))
+    connection = fake_connection(control)
     findings = await diagnose(Stagewright.over(lambda: nullcontext(connection)))
     return {finding.check: finding for finding in findings}
 

@@ -26,13 +26,14 @@ class HttpCommands:
 
     async def start(self, request: StartRequest) -> Started:
         """Start a workflow."""
-        answer = await self._client.send("POST", "/workflows", request.model_dump_json().encode())
+        body = request.model_dump_json(exclude_defaults=True).encode()
+        answer = await self._client.send("POST", "/workflows", body)
         return Started.model_validate_json(answer)
 
     async def command(self, workflow_id: str, request: CommandRequest) -> CommandReply:
         """Apply a command."""
-        body = request.model_dump(exclude={"kind"})
-        body["command_id"] = body["command_id"] or self._ids.uuid7()
+        body = request.model_dump(exclude={"kind"}, exclude_defaults=True)
+        body["command_id"] = request.command_id or self._ids.uuid7()
         path = f"/workflows/{quote(workflow_id, safe='')}/{request.kind}"
         answer = await self._client.send("POST", path, orjson.dumps(body))
         return CommandReply.model_validate_json(answer)

@@ -5,7 +5,6 @@ Both directions are generated from the error tree: a new error class travels wit
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +26,7 @@ from stagewright.domain.errors import (
     UsageError,
     ValidationFailed,
     first_line,
+    slug,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -46,11 +46,6 @@ _STATUSES: tuple[tuple[type[StagewrightError], int], ...] = (
     (Unreachable, 503),
 )
 _STANDARD = frozenset({"message", "remedy", "problems"})
-
-
-def slug(kind: type[StagewrightError]) -> str:
-    """Return the last part of a class's problem type: `not-found` for NotFound."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", kind.__name__).lower()
 
 
 def status_of(error: StagewrightError) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -19,6 +18,21 @@ from stagewright.ports.views import (
     WorkflowView,
 )
 from stagewright.ports.workflow_store import Query
+
+
+def conditions(query: Query) -> dict[str, Any]:
+    """Return what a query filters by as parameters."""
+    return {
+        "status": list(query.statuses),
+        "definition": query.definition,
+        "label": ["=".join(label) for label in query.labels],
+        "waiting": query.waiting,
+        "text": query.text,
+        "updated_from_ms": query.updated_from_ms,
+        "updated_before_ms": query.updated_before_ms,
+        "partition": query.partition,
+    }
+
 
 _DEFINITIONS = TypeAdapter(list[DefinitionView])
 
@@ -42,9 +56,12 @@ class HttpQueries:
 
     async def list(self, query: Query) -> WorkflowPage:
         """Return a page of workflows."""
-        parameters = asdict(query)
-        if query.label is not None:
-            parameters["label"] = "=".join(query.label)
+        parameters = {
+            **conditions(query),
+            "sort": "updated" if query.oldest_first else "-updated",
+            "cursor": query.cursor,
+            "limit": query.limit,
+        }
         return WorkflowPage.model_validate_json(await self._client.get("/workflows", parameters))
 
     async def log(

@@ -58,9 +58,9 @@ def _parse(cursor: str) -> Place:
 def matches(entry: IndexEntry, workflow_id: str, query: Query) -> bool:
     """Whether all filters of a query hold."""
     return (
-        query.status in (None, entry.status)
+        (not query.statuses or entry.status in query.statuses)
         and query.definition in (None, entry.definition)
-        and (query.label is None or entry.labels.get(query.label[0]) == query.label[1])
+        and all(entry.labels.get(name) == value for name, value in query.labels)
         and (query.waiting is None or query.waiting in entry.waiting)
         and (query.text is None or _begins(entry, workflow_id, query.text))
         and (query.updated_from_ms is None or entry.updated_at_ms >= query.updated_from_ms)

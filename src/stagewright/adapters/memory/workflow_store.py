@@ -54,6 +54,8 @@ class MemoryWorkflowStore:
     async def query(self, query: Query) -> Page:
         """Return workflows by index."""
         found, cursor = index.page(self._state.index, query)
+        if query.bare:
+            return Page([Stored(id_, "", b"", {}) for id_ in found], cursor)
         workflows = self._state.workflows
         rows = [Stored(id_, workflows[id_].step_id, workflows[id_].snapshot, {}) for id_ in found]
         return Page(rows, cursor)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stagewright.domain import ids
 from stagewright.domain.errors import CursorInvalid
@@ -58,8 +58,18 @@ class Search:
     """Terms that must hold beside the one whose range is looked through."""
 
 
+def searches(query: Query) -> Sequence[Search]:
+    """Return a search for each status that a query asks for, or the one without any."""
+    if len(query.statuses) <= 1:
+        return [search(query)]
+    return [search(replace(query, status=status)) for status in query.statuses]
+
+
 def search(query: Query) -> Search:
-    """Translate a query; raise CursorInvalid. A text is looked for in the rows of `all`."""
+    """Translate a query with one status at most; raise CursorInvalid.
+
+    A text is looked for in the rows of `all`.
+    """
     terms = list(_terms(query))
     base = "all" if query.text or not terms else terms.pop(0)
     first, last = f"[{base}\t", f"({base}\n"
@@ -83,9 +93,10 @@ def _bound(bound: str) -> bytes:
 
 def _terms(query: Query) -> Sequence[str]:
     """Return the terms that must hold, those that few rows have first."""
-    label, waiting, definition, status = query.label, query.waiting, query.definition, query.status
+    waiting, definition = query.waiting, query.definition
+    status = query.statuses[0] if query.statuses else None
     found = (
-        None if label is None else _label(*label),
+        *(_label(*label) for label in query.labels),
         None if waiting is None else f"waiting:{_plain(waiting)}",
         None if definition is None else f"definition:{_plain(definition)}",
         None if status is None else f"status:{_plain(status)}",
@@ -120,13 +131,14 @@ class Found:
 
 
 def merge(found: Sequence[Found], limit: int, *, backwards: bool) -> tuple[list[Place], str | None]:
-    """Return the places of one page over all partitions, and its cursor.
+    """Return the places of one page over all that was searched, and its cursor.
 
     Nothing beyond the place at which a partition stopped looking may be returned yet: a row of
     that partition could belong before it.
     """
     ends = [part.looked for part in found if part.looked is not None]
-    places = sorted((place for part in found for place in part.places), reverse=backwards)
+    # Whoever changes its status between two searches may stand in both.
+    places = sorted({place for part in found for place in part.places}, reverse=backwards)
     if not ends:
         rest = len(places) > limit
         return places[:limit], cursor_at(places[limit - 1]) if rest else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from stagewright.adapters.redis.connection import Command
-from stagewright.adapters.redis.indexes import ROWS_LOOKED_AT, Found, Search, merge, search
+from stagewright.adapters.redis.indexes import ROWS_LOOKED_AT, Found, Search, merge, searches
 from stagewright.adapters.redis.keys import PartitionKeys
 from stagewright.adapters.redis.leads import Steps, send
 from stagewright.adapters.redis.shared import Shared
@@ -71,22 +71,23 @@ class RedisWorkflowStore:
 
     async def query(self, query: Query) -> Page:
         """Return workflows by index."""
-        wanted = search(query)
+        wanted = searches(query)
         parts = self._keys.partitions
         if query.partition is not None:
             parts = parts[query.partition : query.partition + 1]
         found = await self._search(parts, wanted, query.limit)
-        places, cursor = merge(found, query.limit, backwards=wanted.backwards)
-        return Page(await self._rows([workflow_id for _, workflow_id in places]), cursor)
+        places, cursor = merge(found, query.limit, backwards=not query.oldest_first)
+        ids = list(dict.fromkeys(workflow_id for _, workflow_id in places))
+        return Page(_bare(ids) if query.bare else await self._rows(ids), cursor)
 
     async def _search(
-        self, parts: Sequence[PartitionKeys], wanted: Search, limit: int
+        self, parts: Sequence[PartitionKeys], wanted: Sequence[Search], limit: int
     ) -> list[Found]:
-        budget = max(1, ROWS_LOOKED_AT // max(1, len(parts)))
-        arguments = (wanted.first, wanted.last, int(wanted.backwards), limit, budget, wanted.text)
+        budget = max(1, ROWS_LOOKED_AT // max(1, len(parts) * len(wanted)))
         commands = [
-            self._functions.command("query", [part.index], (*arguments, *wanted.others))
+            self._functions.command("query", [part.index], _arguments(each, limit, budget))
             for part in parts
+            for each in wanted
         ]
         return [_found(reply) for reply in await self._run(commands)]
 
@@ -136,6 +137,15 @@ def _forget_keys(part: PartitionKeys, workflow_id: str) -> Sequence[str]:
         part.timers,
         part.index,
     )
+
+
+def _arguments(wanted: Search, limit: int, budget: int) -> Sequence[str | int]:
+    bounds = (wanted.first, wanted.last, int(wanted.backwards), limit, budget, wanted.text)
+    return (*bounds, *wanted.others)
+
+
+def _bare(workflow_ids: Sequence[str]) -> list[Stored]:
+    return [Stored(workflow_id, "", b"", {}) for workflow_id in workflow_ids]
 
 
 def _found(reply: Any) -> Found:

@@ -22,7 +22,11 @@ from stagewright.domain.errors import (
     ValidationFailed,
 )
 from stagewright.entrypoints.api import (
+    agents,
+    approvals,
     audit,
+    bulk,
+    commands,
     dead_letters,
     definitions,
     keys,
@@ -38,6 +42,19 @@ from stagewright.entrypoints.api.guard import Guard
 from stagewright.entrypoints.api.rules import SAFE_METHODS
 
 _NOT_FOUND = 404
+PARTS = (
+    workflows,
+    commands,
+    bulk,
+    approvals,
+    definitions,
+    agents,
+    dead_letters,
+    system,
+    keys,
+    session,
+    audit,
+)
 
 
 def create_app(door: Door) -> App:
@@ -80,9 +97,7 @@ def _public(prefixes: tuple[str, ...]) -> Callable[[Scope], bool]:
 
 def routers() -> list[APIRouter]:
     """Return the routers of all parts."""
-    return [
-        part.router for part in (workflows, definitions, dead_letters, system, keys, session, audit)
-    ]
+    return [part.router for part in PARTS]
 
 
 def problem_response(error: StagewrightError, status: int | None = None) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Path
 from fastapi.requests import HTTPConnection
 
 from stagewright.application.access import Access
@@ -21,6 +21,8 @@ async def _door(connection: HTTPConnection) -> Door:
 
 
 TheDoor = Annotated[Door, Depends(_door)]
+Id = Annotated[str, Path(max_length=200, description="Workflow id.")]
+StageName = Annotated[str, Path(max_length=63, description="Name of a stage.")]
 
 
 async def _access(connection: HTTPConnection) -> Access:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
+from stagewright.application.access import Access, Changes
+from stagewright.application.actor import Actor
+from stagewright.application.control import Control
 from stagewright.entrypoints.api.rules import Rules
+from stagewright.ports.bulk import IBulk
+from stagewright.ports.catalogue import ICatalogue
 from stagewright.ports.control import ICommands, IQueries
 from stagewright.ports.dead_letters import IDeadLetters
+from stagewright.ports.details import IDetails
 from stagewright.ports.keys import IKeys
-
-if TYPE_CHECKING:
-    from stagewright.application.access import Access
-    from stagewright.application.actor import Actor
+from stagewright.ports.letter_desk import ILetterDesk
 
 PREFIX = "/api/v1"
 
@@ -25,6 +27,10 @@ class Door:
     queries: IQueries
     dead_letters: IDeadLetters
     token: str
+    details: IDetails
+    catalogue: ICatalogue
+    letter_desk: ILetterDesk
+    bulk: IBulk
     access: Access | None = field(default=None, kw_only=True)
     """Keys, sessions and the audit; without it only the token opens, and nothing is written."""
     keys: IKeys | None = field(default=None, kw_only=True)
@@ -35,7 +41,29 @@ class Door:
         """Return the door whose changes are made in an actor's name, and written down."""
         if self.access is None:
             return self
-        acting = self.access.acting(actor, self.commands, self.dead_letters)
+        plain = Changes(self.commands, self.dead_letters, self.letter_desk, self.bulk)
+        acting = self.access.acting(actor, plain)
         return replace(
-            self, commands=acting.commands, dead_letters=acting.dead_letters, keys=acting.keys
+            self,
+            commands=acting.commands,
+            dead_letters=acting.dead_letters,
+            letter_desk=acting.letter_desk,
+            bulk=acting.bulk,
+            keys=acting.keys,
         )
+
+
+def door_over(control: Control, token: str, rules: Rules) -> Door:
+    """Return the door to the use cases of this process."""
+    return Door(
+        control.commands,
+        control.queries,
+        control.dead_letters,
+        token,
+        details=control.details,
+        catalogue=control.catalogue,
+        letter_desk=control.letter_desk,
+        bulk=control.bulk,
+        access=control.access,
+        rules=rules,
+    )

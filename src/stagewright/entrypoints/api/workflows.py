@@ -1,27 +1,27 @@
-"""Routes of workflows."""
+"""Routes of workflows: start, list, look."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Response
 from fastapi import Query as Parameter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from stagewright.domain.errors import UsageError
 from stagewright.entrypoints.api.access import Scope, needs
-from stagewright.entrypoints.api.dependencies import TheDoor
+from stagewright.entrypoints.api.bodies import BoundedRoute
+from stagewright.entrypoints.api.dependencies import Id, StageName, TheDoor
 from stagewright.entrypoints.api.door import PREFIX
-from stagewright.ports.control import CommandReply, CommandRequest, Started, StartRequest
+from stagewright.entrypoints.api.filters import Conditions, Filters
+from stagewright.entrypoints.api.starts import IdempotencyKey, StartBody
+from stagewright.ports.control import Started
+from stagewright.ports.details import COUNTED, Count, StageDetail
 from stagewright.ports.views import LogPage, ReplayReport, Waiting, WorkflowPage, WorkflowView
-from stagewright.ports.workflow_store import Query
 
-router = APIRouter(prefix="/workflows", tags=["workflows"])
+router = APIRouter(prefix="/workflows", tags=["workflows"], route_class=BoundedRoute)
 
-Id = Annotated[str, Path(max_length=200)]
-WaitS = Annotated[float, Parameter(ge=0, le=30)]
-Action = Literal["pause", "resume", "cancel", "retry", "signal", "approve", "reject"]
-DECISIONS = frozenset({"approve", "reject"})
+WaitS = Annotated[float, Parameter(ge=0, le=30, description="Wait so long for its end.")]
+OutputKey = Annotated[str, Path(max_length=200, description="`input`, `STAGE/VISIT`, ...")]
 _OK, _CREATED = 200, 201
 
 
@@ -33,51 +33,34 @@ class Explanation(BaseModel):
     waiting: list[Waiting]
 
 
-class Filters(BaseModel):
-    """Filters of the list; all given must hold."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    status: str | None = None
-    definition: str | None = None
-    label: str | None = None
-    """`KEY=VALUE`."""
-    waiting: str | None = None
-    text: str | None = None
-    updated_from_ms: int | None = None
-    updated_before_ms: int | None = None
-    partition: int | None = None
-    oldest_first: bool = False
-    cursor: str | None = None
-    limit: int = Field(default=50, ge=1, le=1_000)
-
-    def query(self) -> Query:
-        """Return the store's query."""
-        values = self.model_dump()
-        values["label"] = label_of(self.label)
-        return Query(**values)
-
-
 class Repair(BaseModel):
     """Whether a replay may re-emit what is missing."""
+
+    model_config = ConfigDict(extra="forbid")
 
     repair: bool = False
 
 
-def label_of(text: str | None) -> tuple[str, str] | None:
-    """Return `KEY=VALUE` as a pair; raise UsageError when there is no `=`."""
-    if text is None:
-        return None
-    key, mark, value = text.partition("=")
-    if not mark or not key:
-        raise UsageError(f"label: {text!r} is not KEY=VALUE.", remedy="Write for example team=web.")
-    return key, value
+class Counted(Conditions):
+    """What is counted."""
+
+    most: Annotated[int, Parameter(ge=1, le=100_000)] = COUNTED
 
 
-@router.post("", status_code=_CREATED, dependencies=[needs(Scope.START)])
-async def start(door: TheDoor, request: StartRequest, response: Response) -> Started:
-    """Start a workflow: 201 when it is new, 200 when its key was started before."""
-    started = await door.commands.start(request)
+@router.post(
+    "",
+    status_code=_CREATED,
+    dependencies=[needs(Scope.START)],
+    responses={_OK: {"model": Started, "description": "The key was seen with the same body."}},
+)
+async def start(
+    door: TheDoor, body: StartBody, response: Response, idempotency_key: IdempotencyKey = None
+) -> Started:
+    """Start a workflow: 201 when it is new, 200 when its key was started before.
+
+    It is committed before the answer leaves, and the answer names how durable that is.
+    """
+    started = await door.commands.start(body.request(idempotency_key))
     response.headers["location"] = f"{PREFIX}/workflows/{started.workflow_id}"
     response.status_code = _CREATED if started.created else _OK
     return started
@@ -85,8 +68,14 @@ async def start(door: TheDoor, request: StartRequest, response: Response) -> Sta
 
 @router.get("", dependencies=[needs(Scope.READ)])
 async def page(door: TheDoor, filters: Annotated[Filters, Parameter()]) -> WorkflowPage:
-    """Return a page of workflows."""
+    """Return a page of workflows. Rows that do not change while you page come exactly once."""
     return await door.queries.list(filters.query())
+
+
+@router.get("/count", dependencies=[needs(Scope.READ)])
+async def count(door: TheDoor, filters: Annotated[Counted, Parameter()]) -> Count:
+    """Return how many workflows fit, exactly up to `most`."""
+    return await door.details.count(filters.query(), filters.most)
 
 
 @router.get("/{workflow_id}", dependencies=[needs(Scope.READ)])
@@ -109,37 +98,32 @@ async def log(
     door: TheDoor,
     workflow_id: Id,
     which: Literal["steps", "notes"] = "steps",
-    after: Annotated[int, Parameter(ge=0)] = 0,
+    after: Annotated[int, Parameter(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Parameter(ge=1, le=1_000)] = 1_000,
 ) -> LogPage:
     """Return logged steps or notes."""
     return await door.queries.log(workflow_id, which, after, limit)
 
 
+@router.get("/{workflow_id}/stages/{stage}", dependencies=[needs(Scope.READ)])
+async def stage(door: TheDoor, workflow_id: Id, stage: StageName) -> StageDetail:
+    """Return a stage with all its rounds, attempts, inputs, outputs, errors, contract and notes."""
+    return await door.details.stage(workflow_id, stage)
+
+
+@router.get(
+    "/{workflow_id}/outputs/{key:path}",
+    dependencies=[needs(Scope.READ)],
+    response_class=Response,
+    responses={_OK: {"content": {"application/json": {"schema": {}}}}},
+)
+async def output(door: TheDoor, workflow_id: Id, key: OutputKey) -> Response:
+    """Return a stored payload whole, also one that views only refer to."""
+    body = await door.details.output(workflow_id, key)
+    return Response(body, media_type="application/json")
+
+
 @router.post("/{workflow_id}/replay", dependencies=[needs(Scope.OPERATE)])
 async def replay(door: TheDoor, workflow_id: Id, body: Repair | None = None) -> ReplayReport:
     """Compare log and snapshot; with `repair`, re-emit what is missing."""
     return await door.commands.replay(workflow_id, repair=bool(body and body.repair))
-
-
-def _command_route(action: Action, scope: Scope) -> None:
-    """Add the route of one command; its body holds what a CommandRequest holds, but its kind."""
-
-    async def apply(
-        door: TheDoor, workflow_id: Id, body: dict[str, Any] | None = None
-    ) -> CommandReply:
-        request = CommandRequest.model_validate({**(body or {}), "kind": action})
-        return await door.commands.command(workflow_id, request)
-
-    router.add_api_route(
-        f"/{{workflow_id}}/{action}",
-        apply,
-        methods=["POST"],
-        name=action,
-        summary=f"{action.capitalize()} a workflow",
-        dependencies=[needs(scope)],
-    )
-
-
-for _action in get_args(Action):
-    _command_route(_action, Scope.APPROVE if _action in DECISIONS else Scope.OPERATE)

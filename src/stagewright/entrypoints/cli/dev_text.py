@@ -87,7 +87,7 @@ class Told:
     def _commands(self, generation: Generation) -> list[tuple[str, str]]:
         import orjson
 
-        from stagewright.entrypoints.sample_input import sample
+        from stagewright.application.sample_input import sample
 
         found = []
         for definition in generation.loaded.definitions:

@@ -32,7 +32,7 @@ class Decision(TypedDict, total=False):
 class WorkflowCommands(Session):
     """Start, steer and end workflows."""
 
-    async def start(
+    async def start(  # noqa: PLR0913 - all that a start may say
         self,
         definition: str,
         input: Any = None,  # noqa: A002 - the word of the definition
@@ -41,8 +41,10 @@ class WorkflowCommands(Session):
         priority: int | None = None,
         labels: Mapping[str, str] | None = None,
         deadline_s: float | None = None,
+        name: str = "",
+        description: str = "",
     ) -> Started:
-        """Start `NAME[@VERSION]`, once per `key`."""
+        """Start `NAME[@VERSION]`, once per `key`; `name` is what people call this workflow."""
         given = {
             "definition": definition,
             "input": input,
@@ -50,6 +52,8 @@ class WorkflowCommands(Session):
             "priority": priority,
             "labels": dict(labels or {}),
             "deadline_s": deadline_s,
+            "name": name,
+            "description": description,
         }
         request = request_of(StartRequest, given)
         return await self._call(lambda to: to.commands.start(request))

@@ -10,7 +10,7 @@ from stagewright.domain.workflow import Status
 from stagewright.entrypoints.client.patience import Patience
 from stagewright.entrypoints.client.session import Session
 from stagewright.ports.views import LogPage, SystemView, Waiting, WorkflowPage, WorkflowView
-from stagewright.ports.workflow_store import Query
+from stagewright.ports.workflow_store import Label, Query
 
 AT_ONCE_S = 5.0
 """So long one question waits for the end of a workflow."""
@@ -19,10 +19,12 @@ AT_ONCE_S = 5.0
 class Filters(TypedDict, total=False):
     """What a list can be narrowed by; all that is given must hold. None does not narrow."""
 
-    status: str | None
+    status: str | tuple[str, ...] | None
+    """One, or any of several."""
     definition: str | None
     """Name of the definition."""
-    label: tuple[str, str] | None
+    label: Label | tuple[Label, ...] | None
+    """One, or several that must all be there."""
     waiting: str | None
     """Kind of waiting: task, retry, timer, signal, approval, held, ..."""
     text: str | None
@@ -35,6 +37,15 @@ class Filters(TypedDict, total=False):
     """Of the page before."""
     limit: int
     """1 to 1,000 rows."""
+
+
+def query_of(filters: Filters) -> Query:
+    """Return a query; UsageError for a filter that there is not."""
+    unknown = set(filters) - set(Filters.__annotations__)
+    if unknown:
+        known = listing(Filters.__annotations__, limit=50)
+        raise UsageError(f"No filter {listing(unknown)}.", remedy=f"Known: {known}.")
+    return Query(**filters)
 
 
 class WorkflowQueries(Session):
@@ -108,11 +119,7 @@ class WorkflowQueries(Session):
 
     async def list(self, **filters: Unpack[Filters]) -> WorkflowPage:
         """Return a page of workflows, the newest change first; see `Filters`."""
-        unknown = set(filters) - set(Filters.__annotations__)
-        if unknown:
-            known = listing(Filters.__annotations__, limit=50)
-            raise UsageError(f"No filter {listing(unknown)}.", remedy=f"Known: {known}.")
-        query = Query(**filters)
+        query = query_of(filters)
         return await self._call(lambda to: to.queries.list(query))
 
     async def system(self) -> SystemView:

@@ -9,6 +9,7 @@ from stagewright.domain.errors import NotFound
 from stagewright.entrypoints.client.session import Session, request_of
 from stagewright.ports.control import RegisterRequest
 from stagewright.ports.dead_letters import DeadLetter
+from stagewright.ports.letter_desk import LetterAction, LetterGroups, LetterReport
 from stagewright.ports.views import DefinitionView
 
 
@@ -60,10 +61,18 @@ class DeadLetters(Session):
         """Put a dead letter back into its inbox, edited if `body` is given."""
         await self._call(lambda to: to.commands.redrive(letter_id, body))
 
-    async def discard(self, letter_id: str) -> None:
-        """Delete a dead letter; NotFound."""
-        if not await self._call(lambda to: to.dead_letters.discard(letter_id)):
-            raise _no_letter(letter_id)
+    async def discard(self, letter_id: str, *, by: str = "anonymous", reason: str = "") -> None:
+        """Delete a dead letter; its workflow's notes keep who did so and why. NotFound."""
+        await self._call(lambda to: to.letter_desk.discard(letter_id, by, reason))
+
+    async def dead_letter_groups(self, workflow_id: str | None = None) -> LetterGroups:
+        """Return dead letters by cause, the biggest group first."""
+        return await self._call(lambda to: to.letter_desk.groups(workflow_id))
+
+    async def deal_with(self, action: str, **chosen: Any) -> LetterReport:
+        """Redrive or discard many: `letters` by id, or all of a `cause`; see `LetterAction`."""
+        request = request_of(LetterAction, {"action": action, **chosen})
+        return await self._call(lambda to: to.letter_desk.act(request))
 
 
 def _no_letter(letter_id: str) -> NotFound:

@@ -24,6 +24,12 @@ from stagewright.testing.contracts.samples import (
 FILTERS = {
     "nothing": Query(),
     "status": Query(status="failed"),
+    "any of several statuses": Query(status=("failed", "waiting")),
+    "every status there is": Query(status=("running", "waiting", "failed", "completed", "x")),
+    "several labels": Query(label=(("team", "red"), ("tier", "1"))),
+    "labels that nothing has together": Query(label=(("team", "red"), ("team", "blue"))),
+    "several statuses and a label": Query(status=("running", "failed"), label=("team", "blue")),
+    "several statuses, oldest first": Query(status=("running", "failed"), oldest_first=True),
     "definition": Query(definition="review@2.0.0"),
     "label": Query(label=("team", "red")),
     "a label's value in full": Query(label=("team", "re")),
@@ -64,9 +70,9 @@ def fits(workflow_id: str, found: IndexEntry, query: Query) -> bool:
     """Say in plain Python whether an entry is what a query asks for."""
     texts = (workflow_id, found.key or "", found.name)
     checks = [
-        query.status is None or found.status == query.status,
+        not query.statuses or found.status in query.statuses,
         query.definition is None or found.definition == query.definition,
-        query.label is None or query.label in found.labels.items(),
+        all(label in found.labels.items() for label in query.labels),
         query.waiting is None or query.waiting in found.waiting,
         query.text is None or any(text.startswith(query.text) for text in texts),
         query.updated_from_ms is None or found.updated_at_ms >= query.updated_from_ms,
@@ -134,6 +140,17 @@ class QueryContract:
         (row,) = (await backend.store.query(Query())).rows
         assert (row.workflow_id, row.step_id) == (workflow(), step_id(workflow(), 2))
         assert (row.snapshot, dict(row.outputs)) == (b"second", {})
+
+    async def test_bare_rows_are_the_same_rows_without_what_they_hold(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        await many(backend, clock)
+        for query in (Query(limit=7), Query(status=("failed", "running"), limit=7)):
+            full = await backend.store.query(query)
+            bare = await backend.store.query(replace(query, bare=True))
+            assert [row.workflow_id for row in bare.rows] == [row.workflow_id for row in full.rows]
+            assert bare.cursor == full.cursor
+            assert {(row.step_id, row.snapshot) for row in bare.rows} == {("", b"")}
 
     async def test_a_step_that_changes_the_entry_moves_the_workflow(
         self, backend: Backend, clock: VirtualClock

@@ -15,7 +15,7 @@ from stagewright.application.keys import PREFIX as KEY_PREFIX
 from stagewright.application.keys import fingerprint
 from stagewright.entrypoints.api.app import create_app
 from stagewright.entrypoints.api.bounds import App
-from stagewright.entrypoints.api.door import Door
+from stagewright.entrypoints.api.door import door_over
 from stagewright.entrypoints.api.rules import Rules
 from stagewright.entrypoints.container import opened
 from stagewright.entrypoints.settings import Settings
@@ -105,14 +105,7 @@ class House:
 async def house(rules: Rules | None = None, url: str = "memory://") -> AsyncIterator[House]:
     async with opened(Settings(url=url)) as container:
         control = container.control()
-        door = Door(
-            control.commands,
-            control.queries,
-            control.dead_letters,
-            TOKEN,
-            access=control.access,
-            rules=rules or Rules(),
-        )
+        door = door_over(control, TOKEN, rules or Rules())
         yield House(create_app(door), control)
 
 

@@ -24,10 +24,9 @@ from stagewright.domain.errors import (
 )
 from stagewright.entrypoints.api.app import create_app
 from stagewright.entrypoints.api.bounds import BODY_LIMIT_BYTES
-from stagewright.entrypoints.api.door import Door
 from stagewright.ports.control import CommandRequest, RegisterRequest, StartRequest
 from stagewright.ports.workflow_store import Query
-from tests.unit.entrypoints.fakes import ID, FakeControl, FakeLetters, letter, system, view
+from tests.unit.entrypoints.fakes import ID, FakeControl, door_of, letter, system, view
 
 ADDRESS = "http://127.0.0.1:4000"
 TOKEN = "open-sesame"
@@ -45,7 +44,7 @@ class Wire:
 @pytest.fixture
 async def wire() -> AsyncIterator[Wire]:
     control = FakeControl()
-    app = create_app(Door(control, control, FakeLetters(control), TOKEN))
+    app = create_app(door_of(control, TOKEN))
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         open_door(ADDRESS, TOKEN, transport) as client,
@@ -96,7 +95,13 @@ async def test_views_come_back_equal(wire: Wire) -> None:
 
 
 async def test_a_query_travels_whole(wire: Wire) -> None:
-    query = Query(status="running", label=("team", "a=b"), oldest_first=True, partition=3, limit=7)
+    query = Query(
+        status=("running", "failed"),
+        label=(("team", "a=b"), ("tier", "1")),
+        oldest_first=True,
+        partition=3,
+        limit=7,
+    )
     page = await wire.queries.list(query)
     assert [row.workflow_id for row in page.rows] == [ID]
     assert wire.control.calls == [("list", query)]

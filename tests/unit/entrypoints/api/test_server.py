@@ -14,17 +14,16 @@ from stagewright.adapters.http.queries import HttpQueries
 from stagewright.domain.errors import ConfigurationError, Unreachable
 from stagewright.entrypoints.api import bounds, server
 from stagewright.entrypoints.api.app import create_app
-from stagewright.entrypoints.api.door import Door
 from stagewright.entrypoints.api.server import address_of, bind, serving
 from stagewright.ports.views import WorkflowView
-from tests.unit.entrypoints.fakes import ID, FakeControl, FakeLetters, view
+from tests.unit.entrypoints.fakes import ID, FakeControl, door_of, view
 
 
 async def test_the_door_answers_on_loopback_while_it_is_open() -> None:
     control = FakeControl()
     listener = bind(0)
     address = address_of(listener)
-    app = create_app(Door(control, control, FakeLetters(control), "t"))
+    app = create_app(door_of(control, "t"))
     async with serving(app, listener), open_door(address, "t") as client:
         assert await HttpQueries(client).show(ID) == view()
     async with open_door(address, "t") as client:
@@ -37,7 +36,7 @@ async def test_signals_stay_with_the_owner() -> None:
     before = signal.getsignal(signal.SIGTERM)
     control = FakeControl()
     listener = bind(0)
-    async with serving(create_app(Door(control, control, FakeLetters(control), "t")), listener):
+    async with serving(create_app(door_of(control, "t")), listener):
         async with httpx2.AsyncClient(trust_env=False) as http:
             assert (await http.get(address_of(listener))).status_code == 401
         assert signal.getsignal(signal.SIGTERM) is before
@@ -56,7 +55,7 @@ async def slow_ends_soon(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[socke
     monkeypatch.setattr(server, "HEAD_S", 0.1)
     monkeypatch.setattr(bounds, "BODY_S", 0.1)
     control, listener = FakeControl(), bind(0)
-    async with serving(create_app(Door(control, control, FakeLetters(control), "t")), listener):
+    async with serving(create_app(door_of(control, "t")), listener):
         yield listener
 
 

@@ -13,8 +13,7 @@ import pytest
 
 from stagewright.entrypoints.cli import calls, main
 from stagewright.entrypoints.client.stagewright import Stagewright
-from stagewright.entrypoints.connections import Connection
-from tests.unit.entrypoints.fakes import FakeControl, FakeLetters
+from tests.unit.entrypoints.fakes import FakeControl, fake_connection
 
 
 @dataclass
@@ -36,7 +35,7 @@ Cli = Callable[..., Answer]
 @pytest.fixture
 def control(monkeypatch: pytest.MonkeyPatch) -> FakeControl:
     control = FakeControl()
-    connection = Connection(control, control, FakeLetters(control))
+    connection = fake_connection(control)
     monkeypatch.setattr(
         calls, "open_client", lambda _: Stagewright.over(lambda: nullcontext(connection))
     )

@@ -6,7 +6,7 @@ import jsonschema_rs
 import pytest
 from pydantic import BaseModel, Field
 
-from stagewright.entrypoints.sample_input import sample
+from stagewright.application.sample_input import sample
 
 
 class Address(BaseModel):
