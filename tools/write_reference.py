@@ -1,4 +1,6 @@
-"""Writes docs/reference/cli.md and settings.md from the commands and settings themselves.
+"""Writes the pages of docs/reference that say what the code itself says.
+
+Commands, settings, the HTTP interface and the catalogue of errors.
 
 A test holds the files against what is written here: run this after a change of either.
 """
@@ -12,6 +14,10 @@ from typing import Any, Literal, get_args, get_origin
 
 import typer.main
 
+from stagewright.adapters.http.problems import every_error, status_of
+from stagewright.domain.errors import StagewrightError, first_line, slug
+from stagewright.entrypoints.api.app import routed
+from stagewright.entrypoints.api.openapi import document
 from stagewright.entrypoints.cli.app import app
 from stagewright.entrypoints.settings import Settings
 
@@ -130,11 +136,104 @@ def _kind(annotation: Any) -> str:
     return {str: "text", int: "number", float: "seconds"}.get(kind, "secret text")
 
 
-PAGES = {"cli.md": cli_page, "settings.md": settings_page}
+def http_page() -> str:
+    """Return the page of the HTTP interface."""
+    made = document(routed())
+    lines = [
+        "# HTTP interface",
+        "",
+        "A server of `stagewright dev` or `stagewright serve --port N` answers on loopback.",
+        "Requests carry a key as `Authorization: Bearer KEY`; each route names the scope it needs.",
+        "Bodies are JSON of at most 1 MiB, nested at most 64 deep. The same as an OpenAPI 3.1",
+        "document: `GET /api/v1/openapi.json`. Errors are [problem documents](problems.md).",
+        "",
+        *_routes(made),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _routes(made: dict[str, Any]) -> Iterator[str]:
+    tagged: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
+    for path, methods in made["paths"].items():
+        for method, operation in methods.items():
+            found = tagged.setdefault(operation["tags"][0], [])
+            found.append((method.upper(), path, operation))
+    for tag, operations in tagged.items():
+        yield from (f"## {tag.capitalize()}", "")
+        for method, path, operation in operations:
+            yield from _route(method, path, operation)
+
+
+def _route(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
+    scope = operation.get("x-scope")
+    yield from (f"### `{method} {path}`", "", operation["description"].strip(), "")
+    yield f"Scope: `{scope}`." if scope else "Needs no key."
+    answers = [code for code in operation["responses"] if code.isdigit()]
+    body = _body_of(operation)
+    yield f"{f'Body: {body}. ' if body else ''}Answers: {', '.join(answers)}."
+    parameters = [one for one in operation.get("parameters", ()) if one["in"] != "path"]
+    if parameters:
+        yield from ("", "| parameter | |", "|---|---|")
+    for one in parameters:
+        place = " (header)" if one["in"] == "header" else ""
+        yield f"| `{one['name']}`{place} | {_cell(_schema_text(one))} |"
+    yield ""
+
+
+def _body_of(operation: dict[str, Any]) -> str:
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    choices = content.get("schema", {}).get("anyOf", [content.get("schema", {})])
+    names = [one["$ref"].rpartition("/")[2] for one in choices if "$ref" in one]
+    return f"`{names[0]}`" if names else ""
+
+
+def _schema_text(parameter: dict[str, Any]) -> str:
+    schema = parameter.get("schema", {})
+    told = parameter.get("description") or schema.get("description", "")
+    default = schema.get("default")
+    shown = "" if default in (None, [], "") else f" Default: `{default}`."
+    return f"{told}{shown}".strip()
+
+
+def problems_page() -> str:
+    """Return the catalogue of errors."""
+    lines = [
+        "# Problems",
+        "",
+        "Errors over HTTP, and with `--json` on the command line, are problem documents",
+        "(RFC 9457) of the media type `application/problem+json`. `type` is",
+        "`urn:stagewright:error:` and the name below. `detail` says what was found, `remedy` what",
+        "to do, and `problems` lists each wrong field: a JSON `pointer` into the request, and a",
+        "`message`. `attributes` hold what programs want to know, by error. In Python the same",
+        "errors are classes of `stagewright`.",
+        "",
+        "| type | status | exit code | meaning |",
+        "|---|---|---|---|",
+        *(_problem(kind) for kind in every_error() if kind.__module__ == CATALOGUE),
+        "",
+        "Without a key, or with a wrong one, the status is 401; under a foreign name, 403.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+CATALOGUE = StagewrightError.__module__
+
+
+def _problem(kind: type[StagewrightError]) -> str:
+    error = kind.__new__(kind)
+    return f"| `{slug(kind)}` | {status_of(error)} | {kind.exit_code} | {_cell(first_line(kind))} |"
+
+
+PAGES = {
+    "cli.md": cli_page,
+    "settings.md": settings_page,
+    "http.md": http_page,
+    "problems.md": problems_page,
+}
 
 
 def main() -> int:
-    """Write both pages."""
+    """Write all pages."""
     for name, page in PAGES.items():
         (REFERENCE / name).write_text(page())
     return 0

@@ -37,8 +37,8 @@ PAUSE_S = 0.05
 """Between two batches, so that others have their turn: at most 1,000 commands a second."""
 TURN_S = 1.0
 """So long whoever asks for a job goes on with it."""
-LOOK_S = 5.0
-"""How often a server looks for jobs that nobody works on."""
+SOON_S, IDLE_S = 2.0, 30.0
+"""How often a server looks for jobs that others left: while some are unfinished, and else."""
 SAMPLE = 20
 PAGE = 1_000
 
@@ -71,7 +71,7 @@ class Bulk:
         job = await self._jobs.find(job_id, now_ms)
         if job is None:
             job = Job(job_id, request, _begun(job_id, request, now_ms))
-            await self._jobs.write(job, now_ms)
+            await self._jobs.add(job, now_ms)
         self._wake.set()
         return job.view
 
@@ -98,25 +98,31 @@ class Bulk:
 
     async def jobs(self) -> Sequence[BulkView]:
         """Return the jobs of the last day, newest first, without refusals; at most 100."""
-        found = await self._jobs.every(self._clock.now_ms())
-        return [job.view.model_copy(update={"refusals": []}) for job in found[:100]]
+        return (await self._jobs.every(self._clock.now_ms()))[:100]
 
     # --- the work -----------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Work on jobs for ever: those that begin here at once, those that others left soon."""
         while True:
+            self._wake.clear()
             try:
-                for job in await self._jobs.every(self._clock.now_ms()):
-                    if job.view.status != "done":
-                        await self.work(job.job_id)
+                left = await self._round()
             except StagewrightError as error:
                 log.warning("duty_failed", duty="bulk", error=str(error))
-            await self._until_woken()
+                left = True
+            await self._until_woken(SOON_S if left else IDLE_S)
 
-    async def _until_woken(self) -> None:
-        self._wake.clear()
-        slept = asyncio.ensure_future(self._clock.sleep(LOOK_S))
+    async def _round(self) -> bool:
+        """Work on what is unfinished; whether something was, so that another look is due soon."""
+        jobs = await self._jobs.every(self._clock.now_ms())
+        unfinished = [job for job in jobs if job.status != "done"]
+        for job in unfinished:
+            await self.work(job.job_id or "")
+        return bool(unfinished)
+
+    async def _until_woken(self, most_s: float) -> None:
+        slept = asyncio.ensure_future(self._clock.sleep(most_s))
         woken = asyncio.ensure_future(self._wake.wait())
         try:
             await asyncio.wait((slept, woken), return_when=asyncio.FIRST_COMPLETED)

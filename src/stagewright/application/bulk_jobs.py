@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from pydantic import TypeAdapter
 
 from stagewright.domain.errors import NotFound
 from stagewright.ports.bulk import BulkRefusal, BulkRequest, BulkView
@@ -20,8 +21,10 @@ from stagewright.ports.kv_store import IKVStore
 
 KEPT_S = 86_400.0
 CHUNK = 500
-LEASE_S = 10.0
-JOB, TARGETS, LEASE, KEYED = "bulk:job:", "bulk:targets:", "bulk:lease:", "bulk:key:"
+LEASE_S = 5.0
+JOB, REQUEST, REFUSED = "bulk:job:", "bulk:request:", "bulk:refused:"
+TARGETS, LEASE, KEYED = "bulk:targets:", "bulk:lease:", "bulk:key:"
+_REFUSALS = TypeAdapter(list[BulkRefusal])
 
 
 @dataclass(slots=True)
@@ -31,17 +34,6 @@ class Job:
     job_id: str
     request: BulkRequest
     view: BulkView
-
-    def to_json(self) -> bytes:
-        """Return what is stored."""
-        view = self.view.model_dump(mode="json")
-        return orjson.dumps({"request": self.request.model_dump(mode="json"), "view": view})
-
-    @classmethod
-    def of(cls, job_id: str, body: bytes) -> Job:
-        """Return what was stored."""
-        found = orjson.loads(body)
-        return cls(job_id, BulkRequest(**found["request"]), BulkView(**found["view"]))
 
 
 class Jobs:
@@ -64,25 +56,40 @@ class Jobs:
 
     async def read(self, job_id: str, now_ms: int) -> Job:
         """Return a job; NotFound, also a day after it began."""
-        body = await self._kv.get(JOB + job_id, now_ms)
-        if body is None:
+        found = await self.find(job_id, now_ms)
+        if found is None:
             raise NotFound("bulk job", job_id, remedy="Jobs are kept for a day.")
-        return Job.of(job_id, body)
+        return found
 
     async def find(self, job_id: str, now_ms: int) -> Job | None:
         """Return a job if there is one."""
-        body = await self._kv.get(JOB + job_id, now_ms)
-        return None if body is None else Job.of(job_id, body)
+        record = await self._kv.get(JOB + job_id, now_ms)
+        request = await self._kv.get(REQUEST + job_id, now_ms)
+        if record is None or request is None:
+            return None
+        refused = await self._kv.get(REFUSED + job_id, now_ms)
+        view = BulkView.model_validate_json(record)
+        view.refusals = [] if refused is None else _REFUSALS.validate_json(refused)
+        return Job(job_id, BulkRequest.model_validate_json(request), view)
+
+    async def add(self, job: Job, now_ms: int) -> None:
+        """Store a new job: what is asked for stands there before anybody can find it."""
+        request = job.request.model_dump_json(exclude_unset=True).encode()
+        await self._kv.set(REQUEST + job.job_id, request, KEPT_S, now_ms)
+        await self.write(job, now_ms)
 
     async def write(self, job: Job, now_ms: int) -> None:
-        """Store how far a job is."""
-        await self._kv.set(JOB + job.job_id, job.to_json(), KEPT_S, now_ms)
+        """Store how far a job is, its refusals first: they are counted when they stand there."""
+        if job.view.refusals:
+            body = _REFUSALS.dump_json(job.view.refusals)
+            await self._kv.set(REFUSED + job.job_id, body, KEPT_S, now_ms)
+        record = job.view.model_dump_json(exclude={"refusals"}).encode()
+        await self._kv.set(JOB + job.job_id, record, KEPT_S, now_ms)
 
-    async def every(self, now_ms: int) -> list[Job]:
-        """Return all jobs, newest first."""
+    async def every(self, now_ms: int) -> list[BulkView]:
+        """Return how far all jobs are, newest first, without refusals."""
         found = await self._kv.scan(JOB, now_ms)
-        jobs = [Job.of(key.removeprefix(JOB), body) for key, body in found.items()]
-        return sorted(jobs, key=lambda job: job.job_id, reverse=True)
+        return [BulkView.model_validate_json(found[key]) for key in sorted(found, reverse=True)]
 
     async def put_targets(self, job_id: str, ids: Sequence[str], now_ms: int) -> None:
         """Store which workflows a job changes; doing so again overwrites."""

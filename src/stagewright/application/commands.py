@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -21,7 +22,7 @@ from stagewright.domain import ids as identity
 from stagewright.domain import messages as m
 from stagewright.domain.contracts import Contract
 from stagewright.domain.defaults import with_defaults
-from stagewright.domain.errors import UsageError, ValidationFailed
+from stagewright.domain.errors import At, UsageError, ValidationFailed, pointer
 from stagewright.domain.parsing import parse_definition
 from stagewright.domain.records import but
 from stagewright.domain.stage_result import BLOB_KEY
@@ -205,17 +206,23 @@ def _input(compiled: Compiled, value: Any) -> bytes:
         definition = compiled.plan.definition
         raise ValidationFailed(
             f"The input does not fit {definition.name} {definition.version}.",
-            problems=[f"{p['path'] or 'input'}: {p['message']}" for p in problems],
+            problems=[_at_input(p) for p in problems],
             remedy="Correct the fields named.",
         )
     return _stored("input", value)
+
+
+def _at_input(problem: Mapping[str, Any]) -> At:
+    path = str(problem["path"])
+    where = pointer(["input", *filter(None, path.split("/"))])
+    return At(f"{path or 'input'}: {problem['message']}", where)
 
 
 def _contract(body: dict[str, Any]) -> Contract:
     try:
         return Contract.model_validate(body)
     except ValidationError as error:
-        found = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        found = [At.field(e["loc"], e["msg"]) for e in error.errors()]
         raise ValidationFailed("A contract cannot be used.", problems=found) from error
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import structlog
 
 from stagewright.application.notes import note_of_letter
-from stagewright.domain.errors import NotFound, StagewrightError, UsageError, ValidationFailed
+from stagewright.domain.errors import At, NotFound, StagewrightError, UsageError, ValidationFailed
 from stagewright.ports.backend import Backend
 from stagewright.ports.control import ICommands
 from stagewright.ports.dead_letters import DeadLetter
@@ -84,7 +84,7 @@ class LetterDesk:
         if action.action == "discard" and not action.reason:
             raise ValidationFailed(
                 "Discarding many letters needs a reason.",
-                problems=["reason: Field required"],
+                problems=[At.field(["reason"], "Field required")],
                 remedy="Say why they are not needed.",
             )
         fates = [await self._fate(letter_id, action) for letter_id in await self._chosen(action)]

@@ -13,7 +13,7 @@ from stagewright.application.catalog import Catalog
 from stagewright.application.consumer import Consumer
 from stagewright.application.live import LiveWorkflows
 from stagewright.application.ownership import Ownership
-from stagewright.application.reception import Reception
+from stagewright.application.reception import LONGER, Reception
 from stagewright.application.reconciler import Reconciler
 from stagewright.application.retention import Retention
 from stagewright.domain.errors import StagewrightError
@@ -80,6 +80,8 @@ class Orchestrator:
         self._consumers = [self._consumer(catalog, ids) for _ in range(CONSUMERS)]
         self._scope: anyio.CancelScope | None = None
         self.ready = anyio.Event()
+        self._rounds: dict[int, float] = {}
+        """By consumer: when it came round last; one that fails again and again does not."""
 
     def _consumer(self, catalog: Catalog, ids: IIdentifiers) -> Consumer:
         lives = LiveWorkflows(self._backend.store, catalog)
@@ -97,6 +99,24 @@ class Orchestrator:
         """The partitions that it owns now."""
         return frozenset().union(*(consumer.partitions for consumer in self._consumers))
 
+    @property
+    def silent_s(self) -> float:
+        """How long the slowest of its consumers has not come round; 0 before the first."""
+        now_s = self._clock.monotonic_s()
+        return now_s - min(self._rounds.values(), default=now_s)
+
+    @property
+    def patience_s(self) -> float:
+        """How long a consumer may take for one round: three times as long as an idle one waits."""
+        return 3 * LONGER * self.options.wait_s
+
+    def _round(self, number: int, consumer: Consumer) -> Callable[[], Awaitable[None]]:
+        async def consume() -> None:
+            await consumer.consume()
+            self._rounds[number] = self._clock.monotonic_s()
+
+        return consume
+
     async def run(self) -> None:
         """Work until stopped. A backend that fails is tried again after a second, jittered."""
         try:
@@ -108,8 +128,9 @@ class Orchestrator:
                 duties.start_soon(self._forever, self._own, self._ownership.renew_s)
                 duties.start_soon(self._forever, self._reconcile, self.options.reconcile_s)
                 duties.start_soon(self._forever, self._retain, self.options.retain_every_s)
-                for consumer in self._consumers:
-                    duties.start_soon(self._forever, consumer.consume, 0.0)
+                for number, consumer in enumerate(self._consumers):
+                    self._rounds[number] = self._clock.monotonic_s()
+                    duties.start_soon(self._forever, self._round(number, consumer), 0.0)
         finally:
             with anyio.CancelScope(shield=True), anyio.move_on_after(2):
                 await self._let_go()

@@ -75,7 +75,8 @@ class UsageLog:
             sums, after = known, known.step - 1
         while page := await self._store.log(state.workflow_id, "steps", after, PAGE):
             for step in _parsed(page):
-                if step["n"] == sums.step and step["id"] != sums.step_id:
+                other_past = step["n"] == sums.step and step["id"] != sums.step_id
+                if other_past and known is not None:
                     return await self._read(state, None)
                 if step["n"] > sums.step:
                     sums.add(step)

@@ -20,6 +20,7 @@ from stagewright.adapters.system.randomness import SystemRandom
 from stagewright.application.catalog import Catalog
 from stagewright.application.control import Control
 from stagewright.application.orchestrator import Orchestrator, OrchestratorOptions
+from stagewright.application.readiness import Readiness
 from stagewright.application.runner import AgentRunner
 from stagewright.application.runner_options import RunnerOptions
 from stagewright.application.runner_presence import Identity
@@ -94,6 +95,7 @@ class Container(containers.DeclarativeContainer):
     backend_options = providers.Factory(_backend_options, settings)
 
     catalog = providers.Singleton(Catalog, backend.provided.registry, clock)
+    readiness = providers.Singleton(Readiness, backend, clock)
     control = providers.Singleton(Control, backend, clock, ids, random, catalog)
     orchestrator = providers.Factory(
         Orchestrator,

@@ -17,7 +17,7 @@ Verdict = Literal["ok", "warning", "failed"]
 OK: Verdict = "ok"
 WARNING: Verdict = "warning"
 FAILED: Verdict = "failed"
-_LETTERS = 1_000
+LETTERS = 1_000
 _SKEW_MS = 2_000
 _BAD_SKEW_MS = 5_000
 """From half of a partition's lease on, owners and heartbeats are misjudged."""
@@ -56,10 +56,16 @@ _MORE_DURABLE = (
 async def diagnose(client: Stagewright) -> list[Finding]:
     """Ask the system and its dead letters."""
     view = await client.system()
-    findings = list(_of_system(view))
+    offline = view.level == "offline"
+    return findings(view, 0 if offline else len(await client.dead_letters(limit=LETTERS)))
+
+
+def findings(view: SystemView, letters: int) -> list[Finding]:
+    """Return what is to be said of a system and its dead letters, of which `LETTERS` count."""
+    found = list(_of_system(view))
     if view.level != "offline":
-        findings.append(_of_letters(len(await client.dead_letters(limit=_LETTERS))))
-    return findings
+        found.append(_of_letters(letters))
+    return found
 
 
 def _of_system(view: SystemView) -> Iterator[Finding]:
@@ -163,5 +169,5 @@ def _of_lanes(view: SystemView) -> Iterator[Finding]:
 def _of_letters(count: int) -> Finding:
     if not count:
         return Finding("dead letters", OK, "none")
-    found = f"{count} or more" if count == _LETTERS else str(count)
+    found = f"{count} or more" if count == LETTERS else str(count)
     return Finding("dead letters", WARNING, found, "See `stagewright dead-letter list`.")

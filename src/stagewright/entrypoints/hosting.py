@@ -86,9 +86,9 @@ async def open_the_door(
     keys = await access.keys.any_in_force()
     rules = rules_of(settings, keys=keys, development=development)
     token = settings.token.get_secret_value() if settings.token else secrets.token_urlsafe(32)
-    door = door_over(control, token, rules)
+    door = door_over(control, container.readiness(), token, rules)
     listener = bind(port, settings.host)
-    async with serving(create_app(door), listener), working(control.bulk):
+    async with serving(create_app(door), listener):
         publish = getattr(container.backend(), "publish_door", None)
         if publish is not None:
             publish(address_of(listener), token)
@@ -124,12 +124,14 @@ async def orchestrating(container: Container) -> AsyncIterator[None]:
     """Run an orchestrator until the block is left; its failure ends the block."""
     orchestrator = container.orchestrator()
     with alone():
-        async with anyio.create_task_group() as group:
+        async with anyio.create_task_group() as group, working(container.control().bulk):
             group.start_soon(orchestrator.run)
             await orchestrator.ready.wait()
+            container.readiness().watch(orchestrator)
             try:
                 yield
             finally:
+                container.readiness().forget(orchestrator)
                 orchestrator.stop()
 
 

@@ -47,7 +47,16 @@ class BulkFilter(BaseModel):
 class BulkRequest(BaseModel):
     """Do one thing to many workflows: those named, or all that fit a filter."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"action": "cancel", "filter": {"status": ["waiting"]}, "dry_run": True},
+                {"action": "pause", "ids": ["p00-0192f0c4a3b27e518c2a5d7e9f00aa11"]},
+            ]
+        },
+    )
 
     action: Action
     ids: Annotated[tuple[str, ...], Field(max_length=NAMED)] = ()

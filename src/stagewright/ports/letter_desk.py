@@ -43,7 +43,13 @@ class LetterGroups(_View):
 class LetterAction(BaseModel):
     """Redrive or discard many letters: those named, or all of one cause."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"action": "discard", "cause": "not JSON", "reason": "a stray copy"}]
+        },
+    )
 
     action: Literal["redrive", "discard"]
     letters: Annotated[list[str], Field(max_length=1_000)] = []

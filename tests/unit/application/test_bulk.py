@@ -136,6 +136,57 @@ async def test_another_goes_on_where_one_died_and_nothing_happens_twice(
     assert steps == [2] * 12, "each was paused once"
 
 
+async def test_a_filter_takes_so_many_and_says_that_there_are_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST", 3)
+    monkeypatch.setattr(module, "PAGE", 2)
+    await started(world, 7)
+    view = await bulk(world).begin(request(filter={"definition": "job"}, dry_run=True))
+    assert (view.total, view.exact) == (3, False)
+
+
+async def test_who_was_away_too_long_leaves_the_job_to_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSE_S", 60.0)
+    monkeypatch.setattr(module, "BATCH", 1)
+    one, other = bulk(world), bulk(world)
+    begun = await one.begin(request(ids=await started(world, 3)))
+    late = asyncio.create_task(one.work(begun.job_id or ""))
+    await settle()
+    await world.clock.advance(10)
+    assert await other._jobs.lease(begun.job_id or "", other._holder, world.clock.now_ms())
+    for _ in range(30):  # the other renews its lease
+        await world.clock.advance(2)
+        await other._jobs.lease(begun.job_id or "", other._holder, world.clock.now_ms())
+    await late
+    assert (await other.jobs())[0].status == "running"
+
+
+async def test_a_server_bears_a_store_that_fails_for_a_while(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = bulk(world)
+    begun = await jobs.begin(request(ids=await started(world, 1)))
+    every, failures = jobs._jobs.every, [Unreachable("the store")]
+
+    async def sometimes(now_ms: int) -> Any:
+        if failures:
+            raise failures.pop()
+        return await every(now_ms)
+
+    monkeypatch.setattr(jobs._jobs, "every", sometimes)
+    duty = asyncio.create_task(jobs.run())
+    await settle()
+    for _ in range(5):
+        await world.clock.advance(1)
+        await settle()
+    duty.cancel()
+    assert [job.status for job in await every(world.clock.now_ms())] == ["done"]
+    assert begun.job_id is not None
+
+
 async def test_who_holds_the_job_keeps_others_from_it(world: World) -> None:
     ids = await started(world, 2)
     one, other = bulk(world), bulk(world)
@@ -145,6 +196,18 @@ async def test_who_holds_the_job_keeps_others_from_it(world: World) -> None:
     assert (await other.job(begun.job_id or "")).done == 0
     await one._jobs.release(begun.job_id or "", one._holder, now_ms)
     assert (await finished(world, other, begun.job_id)).done == 2
+
+
+async def test_a_list_of_jobs_carries_neither_requests_nor_refusals(world: World) -> None:
+    await started(world, 1)
+    jobs = bulk(world)
+    begun = await jobs.begin(request(ids=["p00-nothing"], reason="r" * 2_000))
+    assert len((await finished(world, jobs, begun.job_id)).refusals) == 1
+    (listed,) = await jobs.jobs()
+    assert (listed.refused, listed.refusals) == (1, [])
+    record = await world.backend.kv.get(f"bulk:job:{begun.job_id}", world.clock.now_ms())
+    assert record is not None
+    assert len(record) < 500
 
 
 async def test_a_server_works_without_being_asked(world: World) -> None:

@@ -9,15 +9,17 @@ import pytest
 
 from stagewright.application.control import Control
 from stagewright.application.details import Details
+from stagewright.application.usage import UsageLog
 from stagewright.domain.contracts import Contract
 from stagewright.domain.errors import CursorInvalid, NotFound
 from stagewright.domain.stage_result import BlobRef
 from stagewright.ports.details import ApprovalQuery, Count
 from stagewright.ports.workflow_store import Query
 from tests.unit.application.world import World
-from tests.unit.domain.kernel import agent, approval
+from tests.unit.domain.kernel import agent, approval, parallel
 
 REWORK = {"rejected": "build"}
+CHECK = Contract(name="check")
 TEMPLATE = {"goal": {"from": "input.goal"}, "review": {"from": "stages.check.output"}}
 
 
@@ -73,6 +75,46 @@ async def test_a_stage_that_its_workflow_left_behind_is_over(world: World) -> No
     assert (visit.outcome, visit.attempts[0].ended_as) == ("cancelled", "cancelled")
 
 
+async def test_a_branch_that_is_not_needed_any_more_is_over(world: World) -> None:
+    await world.register(parallel("race", [agent("build")], [agent("check")], join="any"))
+    id_ = await world.start()
+    await world.does("build", 1)
+    (left,) = (await details(world).stage(id_, "check")).visits
+    (group,) = (await details(world).stage(id_, "race")).visits
+    assert (left.outcome, left.attempts[0].ended_as) == ("cancelled", "cancelled")
+    assert (group.outcome, group.attempts) == ("ok", [])
+
+
+async def test_what_is_held_keeps_its_errors_until_it_goes_on(world: World) -> None:
+    await world.register(agent("build", retry={"attempts": 1}, on_failure="hold"))
+    id_ = await world.start()
+    await world.fails("build")
+    await world.apply()
+    (visit,) = (await details(world).stage(id_, "build")).visits
+    assert (visit.attempts[0].ended_as, visit.outcome) == ("held", None)
+    assert visit.errors[0]["message"] == "build broke"
+
+
+async def test_a_repair_is_told_what_was_wrong(world: World) -> None:
+    await world.register(contracts=[Contract(name="build", output={"type": "object"}), CHECK])
+    id_ = await world.start()
+    await world.does("build", "no object")
+    (visit,) = (await details(world).stage(id_, "build")).visits
+    broken, repair = visit.attempts
+    assert (broken.ended_as, repair.ended_as) == ("invalid", None)
+    assert broken.errors[0]["type"] == repair.repair[0]["type"] == "contract_violation"
+
+
+async def test_an_input_made_of_a_big_payload_says_why_it_is_not_shown(world: World) -> None:
+    inner = {"with": {"deep": {"from": "stages.build.output.n"}}}
+    await world.register(agent("build"), agent("check", **inner))
+    id_ = await world.start()
+    hash_ = await world.backend.blobs.put(id_, b'{"n":7}')
+    await world.does("build", blob=BlobRef(hash_, 7))
+    (visit,) = (await details(world).stage(id_, "check")).visits
+    assert (visit.input, visit.input_unknown) == (None, "it is made of a payload above 64 KiB")
+
+
 async def test_decisions_stand_with_what_was_shown(world: World) -> None:
     shown = {"is": {"from": "input"}}
     await world.register(approval("gate", "ann", "bob", show=shown, required=2))
@@ -111,6 +153,24 @@ async def test_usage_is_summed_over_attempts_and_rounds(world: World) -> None:
     assert usage.stages == {"build": {"tokens": 40, "usd": 0.5}, "check": {"tokens": 1}}
     await world.does("check", None, usage={"tokens": 4})
     assert (await world.queries.show(id_)).usage.total == {"tokens": 45, "usd": 0.5}
+
+
+async def test_a_log_with_another_past_is_summed_anew(world: World) -> None:
+    id_ = await reworked(world)
+    state = await world.state(id_)
+    sums = UsageLog(world.backend.store)
+    assert (await sums.of(state)).total["tokens"] == 41
+    sums._held[id_].step, sums._held[id_].step_id = state.step - 1, "another"
+    sums._held[id_].total["tokens"] = 1_000
+    assert (await sums.of(state)).total["tokens"] == 41
+
+
+async def test_a_log_that_repeats_itself_has_an_end(world: World) -> None:
+    id_ = await reworked(world)
+    workflow: Any = world.backend.store
+    log = workflow._state.workflows[id_].log
+    log.insert(1, log[0].replace(b'"id":"', b'"id":"x'))
+    assert (await UsageLog(world.backend.store).of(await world.state(id_))).total["tokens"] == 41
 
 
 async def test_a_payload_is_read_whole_also_a_big_one(world: World) -> None:

@@ -28,6 +28,7 @@ from stagewright.ports.letter_desk import (
     LetterGroups,
     LetterReport,
 )
+from stagewright.ports.readiness import Check, ReadyView
 from stagewright.ports.views import (
     DefinitionView,
     LogPage,
@@ -215,13 +216,17 @@ class FakeControl:
     async def jobs(self) -> Sequence[BulkView]:
         return [await self.job("0" * 32)]
 
+    async def look(self) -> ReadyView:
+        return ReadyView(ready=self.refusal is None, checks=[Check(check="store", ok=True)])
+
     async def list(self, query: Query) -> WorkflowPage:
         self._asked("list", query)
         return WorkflowPage(rows=[row_of(v) for v in self.views.values()])
 
 
 def door_of(control: FakeControl, token: str) -> Door:
-    return Door(control, control, FakeLetters(control), token, **_others(control))
+    others = _others(control)
+    return Door(control, control, FakeLetters(control), token, readiness=control, **others)
 
 
 def fake_connection(control: FakeControl) -> Connection:

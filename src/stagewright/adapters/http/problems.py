@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from stagewright.domain.errors import (
+    At,
     Conflict,
     CursorExpired,
     Forbidden,
@@ -62,7 +63,10 @@ def problem_of(error: StagewrightError, status: int | None = None) -> dict[str, 
         "status": status or status_of(error),
         "detail": error.message,
         "remedy": error.remedy,
-        "problems": list(getattr(error, "problems", ())),
+        "problems": [
+            {"pointer": getattr(one, "pointer", ""), "message": str(one)}
+            for one in getattr(error, "problems", ())
+        ],
         "exit_code": error.exit_code,
     }
     attributes = {k: v for k, v in vars(error).items() if _travels(k)}
@@ -95,7 +99,7 @@ def error_of(document: Mapping[str, Any], status: int = 500) -> StagewrightError
     message = str(document.get("detail", ""))
     error.__dict__.update(message=message, remedy=str(document.get("remedy", "")), **attributes)
     if isinstance(error, ValidationFailed):
-        error.problems = tuple(map(str, document.get("problems", ())))
+        error.problems = tuple(map(_problem, document.get("problems", ())))
     error.args = (message,)
     return error
 
@@ -104,6 +108,12 @@ def every_error(root: type[StagewrightError] = StagewrightError) -> list[type[St
     """Return the whole error tree as far as it is imported, parents first."""
     below = [kind for child in root.__subclasses__() for kind in every_error(child)]
     return [root, *below]
+
+
+def _problem(entry: Any) -> str:
+    if not isinstance(entry, Mapping):
+        return str(entry)
+    return At(str(entry.get("message", "")), str(entry.get("pointer", "")))
 
 
 def _frozen(name: str, value: Any) -> Any:

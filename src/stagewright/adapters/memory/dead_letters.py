@@ -31,11 +31,18 @@ class MemoryDeadLetters:
 
     async def read(self, letter_id: str) -> DeadLetter | None:
         """Return one letter."""
-        return self._state.partition_of(letter_id).letters.get(letter_id)
+        return self._letters(letter_id).get(letter_id)
+
+    def _letters(self, letter_id: str) -> dict[str, DeadLetter]:
+        """Return the letters of the partition that an id names; none of one that there is not."""
+        try:
+            return self._state.partition_of(letter_id).letters
+        except (ValueError, IndexError):
+            return {}
 
     async def redrive(self, letter_id: str, body: bytes, now_ms: int) -> bool:  # noqa: ARG002
         """Put a body into the inbox of the letter's partition and delete the letter."""
-        letter = self._state.partition_of(letter_id).letters.pop(letter_id, None)
+        letter = self._letters(letter_id).pop(letter_id, None)
         if letter is None:
             return False
         self._state.deliver(letter.workflow_id or letter_id, body)
@@ -43,7 +50,7 @@ class MemoryDeadLetters:
 
     async def discard(self, letter_id: str) -> bool:
         """Delete a letter; whether it was there."""
-        return self._state.partition_of(letter_id).letters.pop(letter_id, None) is not None
+        return self._letters(letter_id).pop(letter_id, None) is not None
 
 
 def _place(letters: Sequence[DeadLetter], letter_id: str) -> int:

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from stagewright.adapters.http.problems import MEDIA_TYPE, encode_problem, status_of
 from stagewright.application.gate import Gate, TokenGate
 from stagewright.domain.errors import (
+    At,
     Forbidden,
     NotFound,
     StagewrightError,
@@ -30,6 +31,7 @@ from stagewright.entrypoints.api import (
     dead_letters,
     definitions,
     keys,
+    probes,
     session,
     system,
     workflows,
@@ -39,6 +41,7 @@ from stagewright.entrypoints.api.access import principal_of, scope_of
 from stagewright.entrypoints.api.bounds import App, Scope
 from stagewright.entrypoints.api.door import PREFIX, Door
 from stagewright.entrypoints.api.guard import Guard
+from stagewright.entrypoints.api.metrics import Metrics
 from stagewright.entrypoints.api.rules import SAFE_METHODS
 
 _NOT_FOUND = 404
@@ -59,16 +62,23 @@ PARTS = (
 
 def create_app(door: Door) -> App:
     """Return the ASGI application, guarded."""
+    app = routed()
+    app.state.door, app.state.metrics = door, Metrics()
+    return Guard(app, _gate(door), door.rules, _public(door.rules.open_prefixes))
+
+
+def routed() -> FastAPI:
+    """Return the routes and what answers errors, with nothing behind them yet."""
     app = FastAPI(title="Stagewright", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.door = door
     for router in routers():
         app.include_router(router, prefix=PREFIX)
+    app.include_router(probes.router)
     app.add_exception_handler(StagewrightError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unknown)
-    return Guard(app, _gate(door), door.rules, _public(door.rules.open_prefixes))
+    return app
 
 
 def _gate(door: Door) -> Gate | TokenGate:
@@ -79,13 +89,7 @@ def _gate(door: Door) -> Gate | TokenGate:
 
 def _public(prefixes: tuple[str, ...]) -> Callable[[Scope], bool]:
     """Return what tells requests for routes that say they are for everybody."""
-    routes = {
-        (method, PREFIX + route.path)
-        for router in routers()
-        for route in router.routes
-        if isinstance(route, APIRoute) and Needed.PUBLIC in map(scope_of, route.dependencies)
-        for method in route.methods or ()
-    }
+    routes = public_routes()
 
     def public(scope: Scope) -> bool:
         return (scope.get("method"), scope["path"]) in routes or (
@@ -98,6 +102,18 @@ def _public(prefixes: tuple[str, ...]) -> Callable[[Scope], bool]:
 def routers() -> list[APIRouter]:
     """Return the routers of all parts."""
     return [part.router for part in PARTS]
+
+
+def public_routes() -> set[tuple[str, str]]:
+    """Return method and path of the routes that say they are for everybody."""
+    placed = [(PREFIX, router) for router in routers()] + [("", probes.router)]
+    return {
+        (method, prefix + route.path)
+        for prefix, router in placed
+        for route in router.routes
+        if isinstance(route, APIRoute) and Needed.PUBLIC in map(scope_of, route.dependencies)
+        for method in route.methods or ()
+    }
 
 
 def problem_response(error: StagewrightError, status: int | None = None) -> Response:
@@ -135,7 +151,9 @@ async def _http(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 500)
     if status == _NOT_FOUND:
         return problem_response(NotFound("address", request.url.path))
-    return problem_response(UsageError(str(getattr(error, "detail", error))), status)
+    answer = problem_response(UsageError(str(getattr(error, "detail", error))), status)
+    answer.headers.update(getattr(error, "headers", None) or {})
+    return answer
 
 
 async def _unknown(request: Request, error: Exception) -> Response:
@@ -148,6 +166,9 @@ async def _unknown(request: Request, error: Exception) -> Response:
     )
 
 
-def _line(error: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in error.get("loc", ()) if part != "body")
-    return f"{where}: {error['msg']}" if where else str(error["msg"])
+def _line(error: dict[str, Any]) -> At:
+    """Return what is wrong with a field of the body, or with a parameter by its name."""
+    path = [part for part in error.get("loc", ()) if part != "body"]
+    if path[:1] in (["query"], ["path"], ["header"]):
+        path = path[1:]
+    return At.field(path, str(error["msg"]))

@@ -15,6 +15,7 @@ from stagewright.ports.dead_letters import IDeadLetters
 from stagewright.ports.details import IDetails
 from stagewright.ports.keys import IKeys
 from stagewright.ports.letter_desk import ILetterDesk
+from stagewright.ports.readiness import IReadiness
 
 PREFIX = "/api/v1"
 
@@ -31,6 +32,7 @@ class Door:
     catalogue: ICatalogue
     letter_desk: ILetterDesk
     bulk: IBulk
+    readiness: IReadiness
     access: Access | None = field(default=None, kw_only=True)
     """Keys, sessions and the audit; without it only the token opens, and nothing is written."""
     keys: IKeys | None = field(default=None, kw_only=True)
@@ -53,7 +55,7 @@ class Door:
         )
 
 
-def door_over(control: Control, token: str, rules: Rules) -> Door:
+def door_over(control: Control, readiness: IReadiness, token: str, rules: Rules) -> Door:
     """Return the door to the use cases of this process."""
     return Door(
         control.commands,
@@ -64,6 +66,7 @@ def door_over(control: Control, token: str, rules: Rules) -> Door:
         catalogue=control.catalogue,
         letter_desk=control.letter_desk,
         bulk=control.bulk,
+        readiness=readiness,
         access=control.access,
         rules=rules,
     )

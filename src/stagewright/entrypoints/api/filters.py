@@ -14,7 +14,11 @@ from stagewright.ports.workflow_store import Label, Query
 WaitingKind = Literal["task", "retry", "timer", "signal", "approval", "group", "held", "paused"]
 KINDS = frozenset(get_args(WaitingKind))
 Instant = Annotated[int, Field(ge=0, le=2**53)]
-Cursor = Annotated[str, Field(max_length=300)]
+_CURSORS = r"^[0-9]{1,13}\.p[0-9]{2}-[0-9a-z]{1,64}$"
+Cursor = Annotated[str, Field(max_length=300, json_schema_extra={"pattern": _CURSORS})]
+LabelText = Annotated[
+    str, Field(max_length=320, json_schema_extra={"pattern": "^[^=]+=", "examples": ["team=web"]})
+]
 
 
 class Conditions(BaseModel):
@@ -24,16 +28,20 @@ class Conditions(BaseModel):
 
     status: list[Status] = Field(default=[], max_length=12, description="One of these; repeat it.")
     definition: str | None = Field(default=None, max_length=200, description="Name.")
-    label: list[Annotated[str, Field(max_length=320)]] = Field(
+    label: list[LabelText] = Field(
         default=[], max_length=32, description="KEY=VALUE; all of several must be there."
     )
     waiting: WaitingKind | None = Field(default=None, description="Kind of waiting.")
     text: str | None = Field(
         default=None, max_length=255, description="Beginning of the id, the key or the name."
     )
-    updated_from_ms: Instant | None = None
-    updated_before_ms: Instant | None = None
-    partition: int | None = Field(default=None, ge=0, le=100_000)
+    updated_from_ms: Instant | None = Field(
+        default=None, description="Status or waiting changed at or after this."
+    )
+    updated_before_ms: Instant | None = Field(
+        default=None, description="Status or waiting changed before this."
+    )
+    partition: int | None = Field(default=None, ge=0, le=100_000, description="Number.")
 
     def query(self) -> Query:
         """Return the store's query."""

@@ -8,7 +8,7 @@ from fastapi import Header
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from stagewright.domain.errors import ValidationFailed
+from stagewright.domain.errors import At, ValidationFailed
 from stagewright.ports.control import Key, LabelName, LabelValue, StartRequest
 
 IdempotencyKey = Annotated[
@@ -32,11 +32,18 @@ _EXAMPLE: JsonDict = {
 class StartBody(BaseModel):
     """Start a workflow. Give `type` or `definition`, and `requirements` or `input`, not both."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [_EXAMPLE],
+            "oneOf": [{"required": ["definition"]}, {"required": ["type"]}],
+            "not": {"required": ["input", "requirements"]},
+        },
+    )
 
-    definition: str | None = Field(default=None, min_length=1, max_length=200)
+    definition: str = Field(default="", min_length=1, max_length=200)
     """`NAME`, `NAME@VERSION`, or a content hash."""
-    type: str | None = Field(default=None, min_length=1, max_length=200)
+    type: str = Field(default="", min_length=1, max_length=200)
     """Another word for `definition`."""
     input: Any = None
     """What the workflow is given; it fits the definition's schema."""
@@ -58,7 +65,7 @@ class StartBody(BaseModel):
         if definition is None:
             raise ValidationFailed(
                 "The request does not say what to start.",
-                problems=["definition: Field required"],
+                problems=[At.field(["definition"], "Field required")],
                 remedy="Give `definition` or `type`: NAME, NAME@VERSION or a content hash.",
             )
         return StartRequest(
@@ -94,6 +101,6 @@ def one_key(header: str | None, field: str | None) -> str | None:
 def _two(field: str, other: str) -> ValidationFailed:
     return ValidationFailed(
         "The request says two things.",
-        problems=[f"{field}: differs from {other}, which means the same"],
+        problems=[At.field([field], f"differs from {other}, which means the same")],
         remedy="Give one of them, or the same value.",
     )

@@ -8,6 +8,7 @@ import typer
 
 from stagewright.entrypoints.cli import (
     agents,
+    approvals,
     audit,
     bench,
     config,
@@ -25,8 +26,8 @@ from stagewright.entrypoints.cli.groups import Group
 BUILD, RUN, OPERATE = "Build", "Run", "Look and steer"
 
 ORDER = (
-    "new", "dev", "definition", "serve", "agent", "workflow", "dead-letter", "key", "audit",
-    "doctor", "config", "bench",
+    "new", "dev", "definition", "serve", "agent", "workflow", "approvals", "dead-letter", "key",
+    "audit", "doctor", "config", "bench",
 )  # fmt: skip
 """How help lists the commands: in the order in which they are met."""
 
@@ -73,6 +74,7 @@ app.add_typer(definitions.app, name="definition", rich_help_panel=BUILD)
 app.command(rich_help_panel=RUN)(serve.serve)
 app.add_typer(agents.app, name="agent", rich_help_panel=RUN)
 app.add_typer(workflows.app, name="workflow", rich_help_panel=OPERATE)
+app.command(rich_help_panel=OPERATE)(approvals.approvals)
 app.add_typer(dead_letters.app, name="dead-letter", rich_help_panel=OPERATE)
 app.add_typer(keys.app, name="key", rich_help_panel=OPERATE)
 app.command(rich_help_panel=OPERATE)(audit.audit)

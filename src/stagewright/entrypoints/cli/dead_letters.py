@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stagewright.entrypoints.cli.calls import ask
-from stagewright.entrypoints.cli.flags import AsJson, Url
+from stagewright.entrypoints.cli.flags import AsJson, By, Url, user
 from stagewright.entrypoints.cli.groups import Group
 
 if TYPE_CHECKING:
     from stagewright.ports.dead_letters import DeadLetter
+    from stagewright.ports.letter_desk import LetterGroups
 
 app = typer.Typer(
     cls=Group, no_args_is_help=True, help="Deal with messages that could not be applied."
@@ -28,6 +29,7 @@ def page(
     ] = None,
     after: Annotated[str | None, typer.Option(metavar="LETTER", help="Continue a list.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="Rows.")] = 50,
+    group: Annotated[bool, typer.Option("--group", help="By cause, the biggest first.")] = False,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
@@ -35,11 +37,31 @@ def page(
     from stagewright.adapters.http.letters import document_of
     from stagewright.entrypoints.cli.output import print_json
 
+    if group:
+        groups = ask(url, lambda client: client.dead_letter_groups(workflow))
+        print_json(groups) if as_json else _print_groups(groups)
+        return
     found = ask(url, lambda client: client.dead_letters(workflow, after=after, limit=limit))
     if as_json:
         print_json([document_of(letter) for letter in found])
     else:
         _print_page(found)
+
+
+def _print_groups(found: LetterGroups) -> None:
+    from stagewright.entrypoints.cli.output import print_table, say
+    from stagewright.entrypoints.cli.words import ago
+
+    if not found.groups:
+        say("No dead letters.")
+        return
+    rows = [
+        (str(x.count), x.stage or "", x.cause, ago(x.last_at_ms), x.letters[0])
+        for x in found.groups
+    ]
+    print_table(("LETTERS", "STAGE", "CAUSE", "LAST", "NEWEST"), rows, fold=("CAUSE",))
+    if not found.complete:
+        say(f"Only the newest {found.letters} letters were looked at.", style="yellow")
 
 
 def _print_page(found: Sequence[DeadLetter]) -> None:
@@ -106,9 +128,15 @@ def redrive(
 
 
 @app.command()
-def discard(letter_id: LetterId, url: Url = None, as_json: AsJson = False) -> None:
-    """Delete a dead letter."""
-    ask(url, lambda client: client.discard(letter_id))
+def discard(
+    letter_id: LetterId,
+    reason: Annotated[str, typer.Option(help="Why it is not needed.", show_default=False)] = "",
+    by: By = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a dead letter; its workflow's notes keep who did so and why."""
+    ask(url, lambda client: client.discard(letter_id, by=user(by), reason=reason))
     _done(letter_id, "discarded", as_json=as_json)
 
 

@@ -43,3 +43,18 @@ def pair_of(text: str) -> tuple[str, str]:
     if not mark or not key:
         raise UsageError(f"{text!r} is not KEY=VALUE.", remedy="Write for example team=web.")
     return key, value
+
+
+def instant_of(text: str | None) -> int | None:
+    """Return an RFC 3339 instant (or a day) in ms since the epoch; UTC where it names no zone."""
+    from datetime import UTC, datetime
+
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{text!r} is not an instant.", remedy="Write for example 2030-01-31T12:00:00Z."
+        ) from None
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000)

@@ -37,6 +37,10 @@ def start(
     key: Annotated[
         str | None, typer.Option(help="Start once per key; again gives the same workflow.")
     ] = None,
+    title: Annotated[
+        str | None, typer.Option("--name", metavar="TEXT", help="What people call this workflow.")
+    ] = None,
+    description: Annotated[str | None, typer.Option(metavar="TEXT", help="What it is for.")] = None,
     priority: Annotated[int | None, typer.Option(min=0, max=3, help="0 is most urgent.")] = None,
     label: Annotated[
         list[str] | None, typer.Option(help="May be repeated.", metavar="KEY=VALUE")
@@ -63,6 +67,8 @@ def start(
         "priority": priority,
         "labels": dict(map(pair_of, label or ())),
         "deadline_s": deadline,
+        "name": title or "",
+        "description": description or "",
     }
     wish = _Wish(name, values, wait, timeout, as_json)
     ask(url, lambda client: _check(client, wish) if dry_run else _start(client, wish))

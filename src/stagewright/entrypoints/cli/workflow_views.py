@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stagewright.entrypoints.cli.calls import ask
-from stagewright.entrypoints.cli.documents import pair_of
+from stagewright.entrypoints.cli.documents import instant_of, pair_of
 from stagewright.entrypoints.cli.flags import AsJson, Id, Url
 
 if TYPE_CHECKING:
@@ -39,18 +39,31 @@ class WaitingKind(enum.StrEnum):
     PAUSED = "paused"
 
 
+Statuses = Annotated[
+    list[StatusName] | None, typer.Option(help="Only with this status; may be repeated.")
+]
+OfDefinition = Annotated[str | None, typer.Option(metavar="NAME", help="Only of this definition.")]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="Only with this label; may be repeated."),
+]
+Waits = Annotated[WaitingKind | None, typer.Option(help="Only waiting for this.")]
+Text = Annotated[str | None, typer.Option(metavar="PREFIX", help="Start of id, key or name.")]
+
+
 def page(
-    status: Annotated[StatusName | None, typer.Option(help="Only with this status.")] = None,
-    definition: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only of this definition.")
+    status: Statuses = None,
+    definition: OfDefinition = None,
+    label: Labels = None,
+    waiting: Waits = None,
+    text: Text = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="INSTANT", help="Changed at or after this (RFC 3339).")
     ] = None,
-    label: Annotated[
-        str | None, typer.Option(metavar="KEY=VALUE", help="Only with this label.")
+    before: Annotated[
+        str | None, typer.Option(metavar="INSTANT", help="Changed before this (RFC 3339).")
     ] = None,
-    waiting: Annotated[WaitingKind | None, typer.Option(help="Only waiting for this.")] = None,
-    text: Annotated[
-        str | None, typer.Option(metavar="PREFIX", help="Start of id, key or name.")
-    ] = None,
+    count: Annotated[bool, typer.Option("--count", help="Only say how many.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="Rows.")] = 50,
     oldest_first: Annotated[
         bool, typer.Option("--oldest-first", help="Turn the order round.")
@@ -64,17 +77,27 @@ def page(
     from stagewright.entrypoints.cli.workflow_text import print_page
 
     filters: Filters = {
-        "status": status.value if status else None,
+        "status": tuple(each.value for each in status or ()) or None,
         "definition": definition,
-        "label": pair_of(label) if label else None,
+        "label": tuple(map(pair_of, label or ())) or None,
         "waiting": waiting.value if waiting else None,
         "text": text,
-        "limit": limit,
-        "oldest_first": oldest_first,
-        "cursor": cursor,
+        "updated_from_ms": instant_of(since),
+        "updated_before_ms": instant_of(before),
     }
+    if count:
+        _count(filters, url, as_json=as_json)
+        return
+    filters |= {"limit": limit, "oldest_first": oldest_first, "cursor": cursor}
     found = ask(url, lambda client: client.list(**filters))
     print_json(found) if as_json else print_page(found)
+
+
+def _count(filters: Filters, url: str | None, *, as_json: bool) -> None:
+    from stagewright.entrypoints.cli.output import print_json
+
+    found = ask(url, lambda client: client.count(**filters))
+    print_json(found) if as_json else typer.echo(found.text)
 
 
 def show(workflow_id: Id, url: Url = None, as_json: AsJson = False) -> None:

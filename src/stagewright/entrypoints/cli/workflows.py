@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from stagewright.entrypoints.cli import workflow_commands, workflow_start, workflow_views
+from stagewright.entrypoints.cli import (
+    workflow_bulk,
+    workflow_commands,
+    workflow_start,
+    workflow_views,
+)
 from stagewright.entrypoints.cli.groups import Group
 
 app = typer.Typer(cls=Group, no_args_is_help=True, help="Start, look at and steer workflows.")
@@ -22,4 +27,5 @@ app.command()(workflow_commands.retry)
 app.command()(workflow_commands.signal)
 app.command()(workflow_commands.approve)
 app.command()(workflow_commands.reject)
+app.command()(workflow_bulk.bulk)
 app.command()(workflow_views.replay)

@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from stagewright.domain.errors import UsageError, ValidationFailed
+from stagewright.domain.errors import At, UsageError, ValidationFailed
 from stagewright.entrypoints.connections import Connection, Sessions, connected
 from stagewright.entrypoints.settings import Settings, load_settings
 
@@ -65,5 +65,5 @@ def request_of(kind: type[M], values: Mapping[str, Any]) -> M:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        lines = [At.field(e["loc"], e["msg"]) for e in error.errors()]
         raise ValidationFailed("The request cannot be used.", problems=lines) from error

@@ -143,6 +143,16 @@ class DeadLettersContract:
         assert list(await backend.dead_letters.list()) == [letter(2)]
         assert list(await inbox(backend, clock)) == []
 
+    @pytest.mark.parametrize("letter_id", ["nonsense", "", "p99-1", "p01-none", "pxx-1"])
+    async def test_a_letter_that_never_was_is_not_there(
+        self, backend: Backend, clock: VirtualClock, letter_id: str
+    ) -> None:
+        assert await backend.dead_letters.read(letter_id) is None
+        assert not await backend.dead_letters.discard(letter_id)
+        assert not await backend.dead_letters.redrive(letter_id, b"{}", clock.now_ms())
+        with pytest.raises(NotFound):
+            await backend.dead_letters.list(after=letter_id)
+
     async def test_one_step_may_leave_several_letters(
         self, backend: Backend, clock: VirtualClock
     ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import orjson
 import pytest
 
@@ -61,6 +63,18 @@ def test_an_error_comes_back_as_itself(error: e.StagewrightError) -> None:
     assert type(back) is type(error)
     assert vars(back) == vars(error)
     assert str(back) == str(error)
+
+
+def test_a_place_travels_with_what_is_wrong_there() -> None:
+    error = e.ValidationFailed("bad", problems=[e.At.field(["labels", "a/b"], "too long"), "odd"])
+    document = orjson.loads(problems.encode_problem(error))
+    assert document["problems"] == [
+        {"pointer": "/labels/a~1b", "message": "labels.a/b: too long"},
+        {"pointer": "", "message": "odd"},
+    ]
+    back = problems.error_of(document)
+    assert [getattr(one, "pointer", "") for one in vars(back)["problems"]] == ["/labels/a~1b", ""]
+    assert pickle.loads(pickle.dumps(error)).problems[0].pointer == "/labels/a~1b"
 
 
 def test_a_document_has_what_the_standard_asks_for() -> None:

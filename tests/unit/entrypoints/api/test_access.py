@@ -11,6 +11,7 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 
 from stagewright.domain.errors import Forbidden, Unauthorized
+from stagewright.entrypoints.api import probes
 from stagewright.entrypoints.api.access import (
     GIVEN,
     NOBODY,
@@ -21,12 +22,12 @@ from stagewright.entrypoints.api.access import (
     needs,
     scope_of,
 )
-from stagewright.entrypoints.api.app import routers
+from stagewright.entrypoints.api.app import PREFIX, public_routes, routers
 from stagewright.ports.keys import ScopeName
 
 
 def every_route() -> Iterator[APIRoute]:
-    for router in routers():
+    for router in (*routers(), probes.router):
         yield from (route for route in router.routes if isinstance(route, APIRoute))
 
 
@@ -40,6 +41,11 @@ def test_every_route_declares_one_scope() -> None:
     for route in routes:
         declared = [scope for one in route.dependencies if (scope := scope_of(one))]
         assert len(declared) == 1, f"{route.methods} {route.path} declares {declared}"
+
+
+def test_only_what_supervisors_ask_and_signing_in_need_no_key() -> None:
+    probes = {("GET", path) for path in ("/livez", "/readyz", "/metrics")}
+    assert public_routes() == probes | {("POST", f"{PREFIX}/session")}
 
 
 async def test_a_scope_that_was_not_given_is_refused_by_name() -> None:

@@ -124,7 +124,7 @@ def test_filters_of_a_list_travel(cli: Cli, control: FakeControl) -> None:
     given = ["--status", "failed", "--label", "team=web", "--waiting", "approval"]
     cli("workflow", "list", *given, "--text", "rel", "--limit", "3", "--oldest-first")
     query = asked(control, "list")
-    assert (query.status, query.label, query.limit) == ("failed", ("team", "web"), 3)
+    assert (query.statuses, query.labels, query.limit) == (("failed",), (("team", "web"),), 3)
     assert (query.waiting, query.text, query.oldest_first) == ("approval", "rel", True)
 
 
