@@ -61,6 +61,7 @@ class Harness:
 HARNESSES = (  # the cheapest first
     Harness("contracts-memory", ("tests/contracts/test_memory.py",), ("adapters/memory",), 120),
     Harness("kernel", ("tests/unit/domain",), ("domain/",), 240),
+    Harness("access", ("tests/unit/entrypoints/api",), ("entrypoints/api",), 120),
     Harness("application", ("tests/unit/application",), (*CORE, "adapters/memory"), 240),
     *(
         Harness(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.mutants.in_access import IN_ACCESS
 from tests.mutants.in_application import IN_APPLICATION
 from tests.mutants.in_domain import IN_DOMAIN
 from tests.mutants.in_memory import IN_MEMORY
@@ -17,4 +18,5 @@ PLANTED: tuple[Planted, ...] = (
     *IN_MEMORY,
     *IN_SQLITE,
     *IN_REDIS,
+    *IN_ACCESS,
 )

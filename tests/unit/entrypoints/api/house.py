@@ -24,7 +24,7 @@ from stagewright.ports.keys import KeyRequest, KeyView, NewKey
 
 TOKEN = "owners-token-for-this-house"
 HOST = "127.0.0.1:4000"
-HANGS_S = 0.5
+HANGS_S = 20.0
 """A refusal comes at once; what has not answered by then was let in, and waits for something."""
 
 
@@ -83,8 +83,9 @@ class House:
         bearer: str | None = None,
         headers: Mapping[str, str] | None = None,
         body: Any = None,
+        only_head: bool = False,
     ) -> Answer:
-        """Send one request; `body` as JSON, bytes as they are."""
+        """Send one request; `body` as JSON, bytes as they are. What streams has a head only."""
         given = {"host": HOST, **(headers or {})}
         if bearer is not None:
             given["authorization"] = f"Bearer {bearer}"
@@ -92,7 +93,8 @@ class House:
         if body is not None:
             given.setdefault("content-type", "application/json")
             given.setdefault("content-length", str(len(sent)))
-        return await answer_of(self.app, scope_of_request(method, path, given), sent)
+        scope = scope_of_request(method, path, given)
+        return await answer_of(self.app, scope, sent, only_head=only_head)
 
     async def signed_in(self, secret: str) -> tuple[str, str]:
         """Open a session; return its `Cookie` header and its CSRF token."""
@@ -133,8 +135,10 @@ def scope_of_request(method: str, path: str, headers: Mapping[str, str]) -> dict
     return scope
 
 
-async def answer_of(app: App, scope: dict[str, Any], body: bytes = b"") -> Answer:
-    """Run the application until its answer has ended, or goes on for too long."""
+async def answer_of(
+    app: App, scope: dict[str, Any], body: bytes = b"", *, only_head: bool = False
+) -> Answer:
+    """Run the application until its answer has ended (or its head), or goes on for too long."""
     answer, ended = Answer(None), asyncio.Event()
     first = (
         {"type": "websocket.connect"}
@@ -149,16 +153,7 @@ async def answer_of(app: App, scope: dict[str, Any], body: bytes = b"") -> Answe
         return pending.pop()
 
     async def send(message: Any) -> None:
-        if message["type"].endswith("response.start"):
-            answer.status = message["status"]
-            pairs = [(k.decode(), v.decode("latin-1")) for k, v in message["headers"]]
-            answer.headers = dict(pairs)
-        elif message["type"].endswith("response.body"):
-            answer.body += message.get("body", b"")
-            if not message.get("more_body", False):
-                ended.set()
-        elif message["type"] == "websocket.close":
-            answer.status = answer.status or 403
+        if _hear(answer, message) or (only_head and answer.status is not None):
             ended.set()
 
     task = asyncio.create_task(app(scope, receive, send))  # type: ignore[arg-type]
@@ -169,3 +164,20 @@ async def answer_of(app: App, scope: dict[str, Any], body: bytes = b"") -> Answe
         with suppress(asyncio.CancelledError):
             await one
     return answer
+
+
+def _hear(answer: Answer, message: Any) -> bool:
+    """Write down a message of the application; whether it was the last."""
+    kind = message["type"]
+    if kind.endswith("response.start"):
+        answer.status = message["status"]
+        pairs = [(k.decode(), v.decode("latin-1")) for k, v in message["headers"]]
+        answer.headers = dict(pairs)
+    elif kind.endswith("response.body"):
+        answer.body += message.get("body", b"")
+        return not message.get("more_body", False)
+    elif kind == "websocket.accept":
+        answer.status = 101
+    elif kind == "websocket.close":
+        answer.status = answer.status or 403
+    return kind in {"websocket.accept", "websocket.close"}

@@ -14,7 +14,6 @@ from stagewright.entrypoints.api import bounds
 from stagewright.entrypoints.api.bounds import BODY_LIMIT_BYTES, HEADERS_LIMIT, Message
 from stagewright.entrypoints.api.guard import Guard
 from stagewright.entrypoints.api.rules import LOOPBACK_NAMES, Rules
-from tests.unit.entrypoints.api import house as house_module
 from tests.unit.entrypoints.api.house import (
     TOKEN,
     Answer,
@@ -167,9 +166,7 @@ async def test_a_body_that_came_whole_is_refused_at_once(
     served: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bounds, "DRAIN_S", 600.0)
-    monkeypatch.setattr(house_module, "HANGS_S", 20.0)
-    async with asyncio.timeout(10):
-        answer = await served.ask("POST", START, bearer=TOKEN, body=b"[" * 65 + b"]" * 65)
+    answer = await served.ask("POST", START, bearer=TOKEN, body=b"[" * 65 + b"]" * 65)
     assert answer.status == 413
 
 
