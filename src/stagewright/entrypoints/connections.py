@@ -156,7 +156,7 @@ async def _answers(address: str) -> bool:
     """Whether somebody listens there: an owner that stops closes its door before its file."""
     host, _, port = address.removeprefix("http://").rpartition(":")
     try:
-        stream = await anyio.connect_tcp(host, int(port))
+        stream = await anyio.connect_tcp(host.strip("[]"), int(port))
     except (OSError, ValueError):
         return False
     await stream.aclose()

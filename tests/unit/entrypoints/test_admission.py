@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -95,3 +96,13 @@ async def test_workflows_of_a_process_of_its_own_have_neither_keys_nor_audit() -
         for asked in (client.keys(), client.audit()):
             with pytest.raises(UsageError, match="inside this process"):
                 await asked
+
+
+async def test_a_file_whose_owner_listens_on_another_loopback_address_is_reached(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(url=f"sqlite:///{tmp_path / 'state.db'}", host="::1")
+    async with opened(settings) as container, open_the_door(container, 0) as door:
+        assert door.address.startswith("http://[::1]:")
+        async with Stagewright.of(settings) as client:
+            assert (await client.system()).backend == settings.url
