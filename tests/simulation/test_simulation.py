@@ -9,6 +9,7 @@ from collections import Counter
 
 import pytest
 
+from stagewright.adapters.memory import workflow_store
 from stagewright.testing import simulate as command_line
 from stagewright.testing.simulate import Summary, main, replay_command, run_seeds, verdict
 from stagewright.testing.simulation.facts import SEEDS_FOR_ALL, SOMETIMES
@@ -27,6 +28,16 @@ def test_a_seed_gives_the_same_history_twice() -> None:
     first, second = ([simulate(seed).digest for seed in SOME] for _ in range(2))
     assert first == second
     assert len(set(first)) == len(SOME)
+
+
+def test_histories_are_the_same_when_only_what_is_referred_to_is_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    everything = [simulate(seed) for seed in SOME]
+    monkeypatch.setattr(workflow_store, "FEW_OUTPUTS", 0)
+    chosen = [simulate(seed) for seed in SOME]
+    assert [one.digest for one in chosen] == [one.digest for one in everything]
+    assert [one.violations for one in chosen] == [[] for _ in SOME]
 
 
 def test_a_seed_gives_the_same_history_in_another_process() -> None:

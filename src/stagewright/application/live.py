@@ -11,6 +11,7 @@ from stagewright.domain.effects import InFlight, in_flight
 from stagewright.domain.errors import NotFound, Refused
 from stagewright.domain.ids import partition_of
 from stagewright.domain.outputs import Outputs
+from stagewright.domain.references import output_keys
 from stagewright.domain.snapshot import SnapshotUnreadable, decode_state
 from stagewright.domain.workflow import WorkflowState
 from stagewright.ports.backend import Backend
@@ -54,7 +55,7 @@ class LiveWorkflows:
         self.fresh.clear()
         missing = [id_ for id_ in workflow_ids if id_ not in self._held]
         found = {id_: self._held[id_] for id_ in workflow_ids if id_ in self._held}
-        for stored in await self._store.load(missing) if missing else ():
+        for stored in await self._store.load(missing, _referred) if missing else ():
             if isinstance(stored, Stored):
                 try:
                     found[stored.workflow_id] = await self._decode(stored)
@@ -96,6 +97,14 @@ class LiveWorkflows:
     def clear(self) -> None:
         """Forget everything: the store lost something."""
         self._held.clear()
+
+
+def _referred(snapshot: bytes) -> frozenset[str]:
+    """Return the outputs that a workflow with many of them can still look into."""
+    try:
+        return output_keys(decode_state(snapshot))
+    except SnapshotUnreadable:
+        return frozenset()  # who decodes it next says so
 
 
 async def load_one(backend: Backend, catalog: Catalog, workflow_id: str) -> Live | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -85,13 +85,23 @@ class Page:
     cursor: str | None
 
 
+FEW_OUTPUTS = 64
+"""So many outputs of a workflow are not worth a choice."""
+
+Referred = Callable[[bytes], Collection[str]]
+"""Returns the keys of the outputs that a snapshot refers to."""
+
+
 class IWorkflowStore(Protocol):
     """Where workflows live. All methods are safe to repeat."""
 
-    async def load(self, workflow_ids: Sequence[str]) -> Sequence[Stored | Tombstone | None]:
+    async def load(
+        self, workflow_ids: Sequence[str], referred: Referred | None = None
+    ) -> Sequence[Stored | Tombstone | None]:
         """Return workflows in the order asked for; None where nothing is known.
 
-        A tombstone that has expired reads as None.
+        A tombstone that has expired reads as None. A workflow with more than FEW_OUTPUTS outputs
+        comes with those only that `referred` names; without it, with all.
         """
         ...
 

@@ -20,9 +20,9 @@ class Counting:
         self._store = store
         self.loads: list[list[str]] = []
 
-    async def load(self, workflow_ids: Any) -> Any:
+    async def load(self, workflow_ids: Any, referred: Any = None) -> Any:
         self.loads.append(list(workflow_ids))
-        return await self._store.load(workflow_ids)
+        return await self._store.load(workflow_ids, referred)
 
 
 async def two(world: World) -> tuple[Counting, LiveWorkflows, list[str]]:

@@ -22,6 +22,7 @@ from stagewright.domain.evolve import apply_step, replay, seal
 from stagewright.domain.ids import TaskId
 from stagewright.domain.outputs import Outputs
 from stagewright.domain.plan import Plan
+from stagewright.domain.references import output_keys
 from stagewright.domain.snapshot import decode_state, encode_state
 from stagewright.domain.workflow import Answer, StageRecord, TaskWait, WorkflowState
 
@@ -209,8 +210,9 @@ class Kernel:
         return replay(self.workflow_id, map(decode_step, self.log))
 
     def restart(self) -> None:
-        """Go on as a process does that knows only what was stored."""
-        self.outputs = Outputs(self.stored)
+        """Go on as a process does that knows only the snapshot, and the outputs it refers to."""
+        referred = frozenset[str]() if self.state is None else output_keys(self.state)
+        self.outputs = Outputs({key: self.stored[key] for key in referred if key in self.stored})
         self.state = None if self.state is None else decode_state(encode_state(self.state))
 
 

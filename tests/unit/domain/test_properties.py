@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
 from hypothesis import given, settings
 
 from stagewright.domain.definition import Definition
+from stagewright.domain.events import decode_step
+from stagewright.domain.evolve import apply_step
 from stagewright.domain.plan import Plan
+from stagewright.domain.references import output_keys
 from stagewright.domain.snapshot import encode_state
 from stagewright.domain.workflow import TaskWait
 from tests.unit.domain.chart import Chart
@@ -70,6 +77,27 @@ def test_a_process_that_knows_only_what_was_stored_decides_the_same(
     forgetting = wandered(definition, walk, forget=True)
     assert forgetting.log == remembering.log
     assert forgetting.stored == remembering.stored
+
+
+@settings(max_examples=80)
+@given(definitions(), walks(*MOVES))
+def test_every_output_that_a_snapshot_names_is_referred_to(
+    definition: Definition, walk: Walk
+) -> None:
+    flow, state = wandered(definition, walk), None
+    for body in flow.log:
+        state = apply_step(flow.workflow_id, state, decode_step(body))
+        named = set(strings_in(orjson.loads(encode_state(state))))
+        assert named & flow.stored.keys() <= output_keys(state)
+
+
+def strings_in(value: Any) -> Iterator[str]:
+    """Yield all text in a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from strings_in(inner)
 
 
 # --- promises -------------------------------------------------------------------------------------

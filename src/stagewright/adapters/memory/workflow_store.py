@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from typing import Literal
 
@@ -11,7 +11,7 @@ from stagewright.adapters.memory.state import Namespace
 from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.health import PortHealth
 from stagewright.ports.system import IClock
-from stagewright.ports.workflow_store import Page, Query, Stored, Tombstone
+from stagewright.ports.workflow_store import FEW_OUTPUTS, Page, Query, Referred, Stored, Tombstone
 
 
 class MemoryWorkflowStore:
@@ -20,13 +20,19 @@ class MemoryWorkflowStore:
     def __init__(self, state: Namespace, clock: IClock) -> None:
         self._state, self._clock = state, clock
 
-    async def load(self, workflow_ids: Sequence[str]) -> Sequence[Stored | Tombstone | None]:
+    async def load(
+        self, workflow_ids: Sequence[str], referred: Referred | None = None
+    ) -> Sequence[Stored | Tombstone | None]:
         """Return workflows, tombstones or None."""
-        return [self._load(workflow_id) for workflow_id in workflow_ids]
+        return [self._load(workflow_id, referred) for workflow_id in workflow_ids]
 
-    def _load(self, workflow_id: str) -> Stored | Tombstone | None:
+    def _load(self, workflow_id: str, referred: Referred | None) -> Stored | Tombstone | None:
         if (found := self._state.workflows.get(workflow_id)) is not None:
-            return Stored(workflow_id, found.step_id, found.snapshot, dict(found.outputs))
+            keys: Collection[str] = found.outputs
+            if referred is not None and len(keys) > FEW_OUTPUTS:
+                keys = [key for key in referred(found.snapshot) if key in found.outputs]
+            outputs = {key: found.outputs[key] for key in keys}
+            return Stored(workflow_id, found.step_id, found.snapshot, outputs)
         tombstone = self._state.tombstones.get(workflow_id)
         living = tombstone is not None and tombstone.expires_at_ms > self._clock.now_ms()
         return tombstone if living else None

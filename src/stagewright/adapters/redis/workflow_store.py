@@ -12,7 +12,10 @@ from stagewright.adapters.redis.leads import Steps, send
 from stagewright.adapters.redis.shared import Shared
 from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.health import PortHealth
-from stagewright.ports.workflow_store import Page, Query, Stored, Tombstone
+from stagewright.ports.workflow_store import FEW_OUTPUTS, Page, Query, Referred, Stored, Tombstone
+
+_OTHER_FIELDS = 2
+"""Of a workflow, beside its outputs."""
 
 
 class RedisWorkflowStore:
@@ -22,15 +25,44 @@ class RedisWorkflowStore:
         self._shared, self._health = shared, shared.health
         self._functions, self._keys, self._clock = shared.functions, shared.keys, shared.clock
 
-    async def load(self, workflow_ids: Sequence[str]) -> Sequence[Stored | Tombstone | None]:
+    async def load(
+        self, workflow_ids: Sequence[str], referred: Referred | None = None
+    ) -> Sequence[Stored | Tombstone | None]:
         """Return workflows, tombstones or None."""
         known = [id_ for id_ in workflow_ids if self._keys.knows(id_)]
-        replies = await self._run([("HGETALL", self._keys.of(id_).workflow(id_)) for id_ in known])
-        found = {id_: self._read(id_, reply) for id_, reply in zip(known, replies, strict=True)}
+        replies = await self._run([self._reading(id_, whole=referred is None) for id_ in known])
+        fields = {
+            id_: dict(zip(flat[::2], flat[1::2], strict=True))
+            for id_, flat in zip(known, replies, strict=True)
+        }
+        if referred is not None:
+            await self._add_outputs(fields, referred)
+        found = {id_: self._read(id_, its) for id_, its in fields.items()}
         return [found.get(id_) for id_ in workflow_ids]
 
-    def _read(self, workflow_id: str, flat: list[bytes]) -> Stored | Tombstone | None:
-        fields = dict(zip(flat[::2], flat[1::2], strict=True))
+    def _reading(self, workflow_id: str, *, whole: bool) -> Command:
+        key = self._keys.of(workflow_id).workflow(workflow_id)
+        if whole:
+            return ("HGETALL", key)
+        return self._functions.command("load", [key], (FEW_OUTPUTS + _OTHER_FIELDS,))
+
+    async def _add_outputs(
+        self, fields: Mapping[str, dict[bytes, bytes]], referred: Referred
+    ) -> None:
+        """Read what those refer to that have too many outputs to be read as a whole."""
+        many = {
+            id_: [f"o:{key}".encode() for key in sorted(referred(its[b"d"]))]
+            for id_, its in fields.items()
+            if b"many" in its
+        }
+        replies = await self._run(
+            [("HMGET", self._keys.of(id_).workflow(id_), *names) for id_, names in many.items()]
+        )
+        for (id_, names), bodies in zip(many.items(), replies, strict=True):
+            pairs = zip(names, bodies, strict=True)
+            fields[id_].update((name, body) for name, body in pairs if body is not None)
+
+    def _read(self, workflow_id: str, fields: Mapping[bytes, bytes]) -> Stored | Tombstone | None:
         if b"s" in fields:
             outputs = {
                 name[2:].decode(): body for name, body in fields.items() if name[:2] == b"o:"

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+import orjson
+
 from stagewright.adapters.sqlite import index
 from stagewright.adapters.sqlite.core import Core
 from stagewright.adapters.sqlite.step import Steps
 from stagewright.adapters.sqlite.transaction import Transaction
 from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.health import PortHealth
-from stagewright.ports.workflow_store import Page, Query, Stored, Tombstone
+from stagewright.ports.workflow_store import FEW_OUTPUTS, Page, Query, Referred, Stored, Tombstone
 
 _PURGED_AT_ONCE = 100
 _FORGOTTEN = (
@@ -32,18 +34,30 @@ class SqliteWorkflowStore:
         self._core, self._reader = core, core.reader
         self._steps = Steps(core.hints, core.feed)
 
-    async def load(self, workflow_ids: Sequence[str]) -> Sequence[Stored | Tombstone | None]:
+    async def load(
+        self, workflow_ids: Sequence[str], referred: Referred | None = None
+    ) -> Sequence[Stored | Tombstone | None]:
         """Return workflows, tombstones or None."""
-        return [self._load(workflow_id) for workflow_id in workflow_ids]
+        return [self._load(workflow_id, referred) for workflow_id in workflow_ids]
 
-    def _load(self, workflow_id: str) -> Stored | Tombstone | None:
+    def _load(self, workflow_id: str, referred: Referred | None) -> Stored | Tombstone | None:
         if (found := self._reader.row("select_workflow", (workflow_id,))) is not None:
             step_id, snapshot = found
-            outputs: dict[str, bytes] = dict(self._reader.rows("select_outputs", (workflow_id,)))
+            outputs = self._outputs(workflow_id, snapshot, referred)
             return Stored(workflow_id, step_id, snapshot, outputs)
         values = (workflow_id, self._core.clock.now_ms())
         tombstone = self._reader.row("select_tombstone", values)
         return None if tombstone is None else Tombstone(*tombstone)
+
+    def _outputs(
+        self, workflow_id: str, snapshot: bytes, referred: Referred | None
+    ) -> dict[str, bytes]:
+        most = -1 if referred is None else FEW_OUTPUTS + 1
+        rows = self._reader.rows("select_outputs", (workflow_id, most))
+        if referred is not None and len(rows) == most:
+            keys = orjson.dumps(list(referred(snapshot))).decode()
+            rows = self._reader.rows("select_outputs_named", (workflow_id, keys))
+        return dict(rows)
 
     async def commit(self, commits: Sequence[Commit], now_ms: int) -> Sequence[Verdict]:
         """Apply each commit atomically and on its own."""

@@ -9,7 +9,7 @@ from stagewright.ports.backend import Backend
 from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.task import TaskLease
-from stagewright.ports.workflow_store import Stored
+from stagewright.ports.workflow_store import FEW_OUTPUTS, Stored
 from stagewright.testing.clock import VirtualClock
 from stagewright.testing.contracts.samples import (
     claimed_one,
@@ -87,6 +87,30 @@ class CommitContract:
         await committed(backend, clock, start(here), start(there))
         loaded = await backend.store.load([there, workflow(9), here, there])
         assert [found and found.workflow_id for found in loaded] == [there, None, here, there]
+
+    async def test_of_many_outputs_those_are_loaded_that_the_snapshot_refers_to(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        many = {f"ring/{visit}": b"%d" % visit for visit in range(FEW_OUTPUTS + 1)}
+        first = start(ONE, snapshot=b"ring/64 a,b gone", outputs={**many, "a,b": b"x"})
+        await committed(backend, clock, first, start(TWO, snapshot=b"i", outputs={"i": b"1"}))
+        loaded = await backend.store.load(
+            [TWO, ONE, workflow(9)], lambda snapshot: snapshot.decode().split()
+        )
+        assert list(loaded) == [
+            Stored(TWO, step_id(TWO, 1), b"i", {"i": b"1"}),
+            Stored(ONE, step_id(ONE, 1), first.snapshot, {"ring/64": b"64", "a,b": b"x"}),
+            None,
+        ]
+
+    async def test_all_outputs_are_loaded_for_who_asks_for_no_choice(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        many = {f"ring/{visit}": b"%d" % visit for visit in range(3 * FEW_OUTPUTS)}
+        await committed(backend, clock, start(ONE, outputs=many))
+        (loaded,) = await backend.store.load([ONE])
+        assert isinstance(loaded, Stored)
+        assert loaded.outputs == many
 
     async def test_loading_nothing_gives_nothing(self, backend: Backend) -> None:
         assert list(await backend.store.load([])) == []

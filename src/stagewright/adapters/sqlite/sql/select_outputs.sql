@@ -1,1 +1,1 @@
-SELECT key, body FROM outputs WHERE workflow_id = ?1
+SELECT key, body FROM outputs WHERE workflow_id = ?1 LIMIT ?2
