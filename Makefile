@@ -28,6 +28,8 @@ test: $(READY) ## Run all checks, tier by tier
 	@tools/need.sh git git --version
 	@tools/need.sh redis-server redis-server --version
 	@tools/need.sh strace strace -V
+	@tools/need.sh nodejs node --version
+	@tools/need.sh curl curl --version
 	@$(BIN)/python tools/run_tiers.py
 
 torture: $(READY) ## Run what takes long: kills, lossy lines, crash sweeps, fuzz, soak (about 30 min)

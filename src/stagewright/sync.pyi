@@ -176,6 +176,7 @@ class Stagewright:
         *,
         contracts: Sequence[Mapping[str, Any]] = (),
         development: bool = False,
+        registered: bool = False,
     ) -> DefinitionView: ...
     def reject(
         self, workflow_id: str, *, by: str, **decision: Unpack[Decision]

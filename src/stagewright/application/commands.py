@@ -15,6 +15,10 @@ from stagewright.application.live import Live, LiveWorkflows
 from stagewright.application.reconciler import Reconciler
 from stagewright.application.redrive import redrive
 from stagewright.application.refusals import answer_of, approval_of
+from stagewright.application.registered_contracts import (
+    registered_contracts,
+    same_but_for_contracts,
+)
 from stagewright.application.replay import replay_report
 from stagewright.application.submission import Submission
 from stagewright.application.successor import carry_blobs, successor
@@ -126,7 +130,14 @@ class Commands:
         """Check and register a definition; durable before this returns."""
         definition = parse_definition(request.definition)
         contracts = [_contract(body) for body in request.contracts]
-        entry = await self._catalog.register(definition, contracts, development=request.development)
+        entry = None
+        if request.registered:
+            registry, named = self._backend.registry, {one.name for one in contracts}
+            entry = await same_but_for_contracts(registry, definition)
+            contracts += await registered_contracts(registry, definition, named)
+        entry = entry or await self._catalog.register(
+            definition, contracts, development=request.development
+        )
         compiled = await self._catalog.compiled(entry.hash)
         return DefinitionView(
             name=entry.name,

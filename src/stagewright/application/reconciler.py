@@ -16,10 +16,11 @@ from stagewright.domain.errors import StagewrightError
 from stagewright.domain.outputs import OutputMissing
 from stagewright.domain.snapshot import encode_state
 from stagewright.domain.workflow import TaskWait
+from stagewright.ports.agent_desk import HOLDER_PREFIX
 from stagewright.ports.backend import Backend
 from stagewright.ports.commit import Commit, Verdict
 from stagewright.ports.system import IClock
-from stagewright.ports.task import NewTask, TaskLease
+from stagewright.ports.task import NewTask, TaskLease, TaskRecord
 from stagewright.ports.workflow_store import Query
 
 log = structlog.get_logger(__name__)
@@ -63,9 +64,10 @@ class Reconciler:
         return repairs
 
     async def free_leases(self, partition: int) -> int:
-        """Put back every leased task: whoever held one is known to be dead. Return how many.
+        """Put back tasks leased here: their holders are known to be dead. Return how many.
 
-        Workflows that wait for people or time alone have none.
+        Who leased over HTTP lives elsewhere, and goes on. Workflows that wait for people or time
+        alone have no tasks.
         """
         freed = 0
         async for ids in self._alive(partition, statuses=("running", "paused")):
@@ -73,7 +75,7 @@ class Reconciler:
                 TaskLease(record.task_id, record.token)
                 for records in await self._backend.tasks.inspect(ids)
                 for record in records
-                if record.state == "leased"
+                if record.state == "leased" and not _elsewhere(record)
             ]
             if leases:
                 now_ms = self._clock.now_ms()
@@ -160,3 +162,7 @@ class Reconciler:
                 return new_task(live.compiled, live.state, live.outputs, task_id, wait)
             except OutputMissing as missing:
                 await supply(self._backend.blobs, live.state.workflow_id, live.outputs, missing)
+
+
+def _elsewhere(record: TaskRecord) -> bool:
+    return (record.holder or "").startswith(HOLDER_PREFIX)

@@ -19,6 +19,7 @@ from stagewright.adapters.system.processes import SystemProcesses
 from stagewright.adapters.system.randomness import SystemRandom
 from stagewright.application.catalog import Catalog
 from stagewright.application.control import Control
+from stagewright.application.desk import AgentDesk
 from stagewright.application.orchestrator import Orchestrator, OrchestratorOptions
 from stagewright.application.readiness import Readiness
 from stagewright.application.runner import AgentRunner
@@ -97,6 +98,7 @@ class Container(containers.DeclarativeContainer):
     catalog = providers.Singleton(Catalog, backend.provided.registry, clock)
     readiness = providers.Singleton(Readiness, backend, clock)
     control = providers.Singleton(Control, backend, clock, ids, random, catalog)
+    desk = providers.Singleton(AgentDesk, backend, catalog, clock, ids, random)
     orchestrator = providers.Factory(
         Orchestrator,
         backend,

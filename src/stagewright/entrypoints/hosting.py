@@ -76,9 +76,10 @@ async def open_the_door(
     On loopback, unless the settings name another address; that needs a key first. With
     `development` whoever sits at this machine needs none.
     """
+    from stagewright.application.desk_means import DeskMeans
     from stagewright.entrypoints.admission import rules_of
     from stagewright.entrypoints.api.app import create_app
-    from stagewright.entrypoints.api.door import door_over
+    from stagewright.entrypoints.api.door import Desk, door_over
     from stagewright.entrypoints.api.server import address_of, bind, serving
 
     control, settings = container.control(), container.settings()
@@ -86,13 +87,18 @@ async def open_the_door(
     keys = await access.keys.any_in_force()
     rules = rules_of(settings, keys=keys, development=development)
     token = settings.token.get_secret_value() if settings.token else secrets.token_urlsafe(32)
-    door = door_over(control, container.readiness(), token, rules)
+    agents = container.desk()
+    desk = Desk(agents, DeskMeans(agents, container.backend().blobs))
+    door = door_over(control, container.readiness(), token, rules, desk)
     listener = bind(port, settings.host)
-    async with serving(create_app(door), listener):
+    async with agents.running(), serving(create_app(door), listener):
         publish = getattr(container.backend(), "publish_door", None)
         if publish is not None:
             publish(address_of(listener), token)
-        yield OpenDoor(address_of(listener), token, keys=keys)
+        try:
+            yield OpenDoor(address_of(listener), token, keys=keys)
+        finally:
+            agents.close()
 
 
 @asynccontextmanager

@@ -92,6 +92,8 @@ class RegisterRequest(_Request):
     """Contracts of agents, as their JSON."""
     development: bool = False
     """Register an edit of the same version under `VERSION+dev.HASH` instead of refusing it."""
+    registered: bool = False
+    """Check agents that `contracts` does not name against the newest that agents registered."""
 
 
 class ICommands(Protocol):

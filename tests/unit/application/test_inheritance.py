@@ -13,8 +13,16 @@ from stagewright.application.live import LiveWorkflows
 from stagewright.application.ownership import Ownership, owners
 from stagewright.application.reconciler import Reconciler
 from stagewright.ports.backend import Backend, BackendOptions
+from stagewright.ports.task import TaskLease
 from stagewright.testing.clock import VirtualClock
-from stagewright.testing.contracts.samples import claimed_one, committed, start, task, workflow
+from stagewright.testing.contracts.samples import (
+    claim,
+    claimed_one,
+    committed,
+    start,
+    task,
+    workflow,
+)
 
 ONE = workflow(1)
 
@@ -58,3 +66,16 @@ async def test_tasks_of_dead_agents_go_back_to_their_lanes_at_once(
     again = await claimed_one(backend, clock)
     assert (again.task_id, again.lost) == (before.task_id, 1)
     assert again.token > before.token
+
+
+async def test_tasks_of_agents_over_http_stay_with_them(
+    backend: Backend, clock: VirtualClock
+) -> None:
+    await committed(backend, clock, start(ONE, new_tasks=(task(ONE),)))
+    wish = replace(claim(), holder="http:node-1")
+    (before,) = await backend.tasks.claim(wish, clock.now_ms())
+    lives = LiveWorkflows(backend.store, Catalog(backend.registry, clock))
+    assert await Reconciler(backend, lives, clock).free_leases(1) == 0
+    lease = TaskLease(before.task_id, before.token)
+    (until,) = await backend.tasks.extend([lease], 30, clock.now_ms())
+    assert until

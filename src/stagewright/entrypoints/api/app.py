@@ -23,6 +23,8 @@ from stagewright.domain.errors import (
     ValidationFailed,
 )
 from stagewright.entrypoints.api import (
+    agent_desk,
+    agent_tasks,
     agents,
     approvals,
     audit,
@@ -52,6 +54,8 @@ PARTS = (
     approvals,
     definitions,
     agents,
+    agent_desk,
+    agent_tasks,
     dead_letters,
     system,
     keys,

@@ -10,6 +10,8 @@ from stagewright.domain.bounded_json import bound_depth
 from stagewright.domain.errors import LimitExceeded, TimedOut, UsageError
 
 BODY_LIMIT_BYTES = 1_048_576
+FILE_LIMIT_BYTES = 64 * 1_048_576
+"""Of the payloads and artifacts that agents put for tasks in their hands."""
 JSON_DEPTH = 64
 HEADERS_LIMIT = 100
 HEADERS_LIMIT_BYTES = 32_768
@@ -19,6 +21,8 @@ DRAIN_S = 0.5
 """So long the rest of a refused body is taken and thrown away, so that its sender hears why."""
 UNSUPPORTED = 415
 REQUEST_TIMEOUT = 408
+
+_TASKS, _FILES = "/api/v1/tasks/", ("/blobs", "/artifacts")
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -44,33 +48,43 @@ def check_headers(headers: list[tuple[bytes, bytes]]) -> None:
         raise LimitExceeded("The headers in bytes", found=size, limit=HEADERS_LIMIT_BYTES)
 
 
-def check_announced(headers: dict[bytes, bytes]) -> None:
+def takes_file(path: str) -> bool:
+    """Whether a request's body is a file: bytes of any sort, and many."""
+    return path.startswith(_TASKS) and path.endswith(_FILES)
+
+
+def _limit(path: str) -> int:
+    return FILE_LIMIT_BYTES if takes_file(path) else BODY_LIMIT_BYTES
+
+
+def check_announced(headers: dict[bytes, bytes], path: str) -> None:
     """Raise for a body that is compressed or too big, as its headers say."""
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()
     if encoding not in {b"", b"identity"}:
         raise EncodedBody(remedy="Send the body without Content-Encoding.")
     announced = headers.get(b"content-length", b"0")
-    if not announced.isdigit() or int(announced[:20]) > BODY_LIMIT_BYTES:
+    limit = _limit(path)
+    if not announced.isdigit() or int(announced[:20]) > limit:
         found = int(announced[:20]) if announced.isdigit() else 0
-        raise LimitExceeded("Request body in bytes", found=found, limit=BODY_LIMIT_BYTES)
+        raise LimitExceeded("Request body in bytes", found=found, limit=limit)
 
 
-async def read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
+async def read_body(headers: dict[bytes, bytes], path: str, receive: Receive) -> bytes:
     """Return the body whole; LimitExceeded when it is too big or too deep, SlowBody when slow."""
     if headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers:
         return (await receive()).get("body", b"")  # type: ignore[no-any-return]
     try:
         async with asyncio.timeout(BODY_S):
-            body = await _whole(receive)
+            body = await _whole(receive, _limit(path))
     except TimeoutError:
         raise SlowBody("The body", after_s=BODY_S, remedy="Send it faster, or less.") from None
     kind = headers.get(b"content-type", b"json")
-    if b"json" in kind.lower():
+    if b"json" in kind.lower() and not takes_file(path):
         bound_depth(body, JSON_DEPTH)
     return body
 
 
-async def _whole(receive: Receive) -> bytes:
+async def _whole(receive: Receive, limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -78,8 +92,8 @@ async def _whole(receive: Receive) -> bytes:
         chunk = message.get("body", b"")
         chunks.append(chunk)
         size += len(chunk)
-        if size > BODY_LIMIT_BYTES:
-            raise LimitExceeded("Request body in bytes", found=size, limit=BODY_LIMIT_BYTES)
+        if size > limit:
+            raise LimitExceeded("Request body in bytes", found=size, limit=limit)
         if not message.get("more_body", False):
             return b"".join(chunks)
 

@@ -10,7 +10,7 @@ from fastapi.requests import HTTPConnection
 from stagewright.application.access import Access
 from stagewright.domain.errors import NotFound
 from stagewright.entrypoints.api.access import principal_of
-from stagewright.entrypoints.api.door import Door
+from stagewright.entrypoints.api.door import Desk, Door
 from stagewright.ports.keys import IKeys
 
 
@@ -18,6 +18,14 @@ async def _door(connection: HTTPConnection) -> Door:
     """Return the door of whoever asks: what is changed through it is changed in their name."""
     door: Door = connection.app.state.door
     return door.acting(principal_of(connection).actor())
+
+
+async def _desk(connection: HTTPConnection) -> Desk:
+    door: Door = connection.app.state.door
+    desk = door.desk
+    if desk is None:
+        raise NotFound("desk", "agents", remedy="Ask a server that was started with one.")
+    return desk
 
 
 TheDoor = Annotated[Door, Depends(_door)]
@@ -40,3 +48,4 @@ async def _keys(door: TheDoor) -> IKeys:
 
 TheAccess = Annotated[Access, Depends(_access)]
 TheKeys = Annotated[IKeys, Depends(_keys)]
+TheDesk = Annotated[Desk, Depends(_desk)]

@@ -8,6 +8,7 @@ from stagewright.application.access import Access, Changes
 from stagewright.application.actor import Actor
 from stagewright.application.control import Control
 from stagewright.entrypoints.api.rules import Rules
+from stagewright.ports.agent_desk import IAgentMeans, IServedDesk
 from stagewright.ports.bulk import IBulk
 from stagewright.ports.catalogue import ICatalogue
 from stagewright.ports.control import ICommands, IQueries
@@ -18,6 +19,14 @@ from stagewright.ports.letter_desk import ILetterDesk
 from stagewright.ports.readiness import IReadiness
 
 PREFIX = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where agents over HTTP work."""
+
+    tasks: IServedDesk
+    means: IAgentMeans
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,7 @@ class Door:
     keys: IKeys | None = field(default=None, kw_only=True)
     """Set in the door of an actor."""
     rules: Rules = field(default_factory=Rules, kw_only=True)
+    desk: Desk | None = field(default=None, kw_only=True)
 
     def acting(self, actor: Actor) -> Door:
         """Return the door whose changes are made in an actor's name, and written down."""
@@ -55,7 +65,9 @@ class Door:
         )
 
 
-def door_over(control: Control, readiness: IReadiness, token: str, rules: Rules) -> Door:
+def door_over(
+    control: Control, readiness: IReadiness, token: str, rules: Rules, desk: Desk | None = None
+) -> Door:
     """Return the door to the use cases of this process."""
     return Door(
         control.commands,
@@ -69,4 +81,5 @@ def door_over(control: Control, readiness: IReadiness, token: str, rules: Rules)
         readiness=readiness,
         access=control.access,
         rules=rules,
+        desk=desk,
     )

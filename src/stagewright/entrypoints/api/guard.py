@@ -60,9 +60,9 @@ class Guard:
             bounds.check_headers(scope["headers"])
             rules.check_host(headers, self._rules)
             rules.check_origin(headers, scope["method"], scope["path"], PREFIX)
-            bounds.check_announced(headers)
+            bounds.check_announced(headers, scope["path"])
             scope["state"][STATE_KEY] = await self._principal(scope, headers)
-            body = await bounds.read_body(headers, incoming.receive)
+            body = await bounds.read_body(headers, scope["path"], incoming.receive)
         except StagewrightError as error:
             await self._refuse(error, scope, headers, incoming, send)
             return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,7 @@ from stagewright.entrypoints.cli.flags import (
 from stagewright.entrypoints.cli.groups import Group
 
 if TYPE_CHECKING:
+    from stagewright.application.runner import AgentRunner
     from stagewright.domain.builder import HasContract
     from stagewright.entrypoints.settings import Settings
 
@@ -59,24 +61,37 @@ def run(
 
 def _must_be_shared(url: str) -> None:
     from stagewright.domain.errors import UsageError
-    from stagewright.entrypoints.addresses import DOOR, scheme_of
-    from stagewright.entrypoints.hosting import LOCAL
+    from stagewright.entrypoints.addresses import MEMORY, scheme_of
 
-    scheme = scheme_of(url)
-    if scheme in LOCAL | DOOR:
+    if scheme_of(url) == MEMORY:
         raise UsageError(
-            f"{scheme}:// serves its agents in the process that owns it.",
-            remedy="Use `stagewright dev` or `stagewright serve MODULE`, or redis://...",
+            "memory:// serves its agents in the process that owns it.",
+            remedy="Use `stagewright dev`, or sqlite:///PATH, or redis://...",
         )
 
 
 async def _run(settings: Settings, agents: Sequence[HasContract], *, as_json: bool) -> None:
+    from stagewright.entrypoints.addresses import without_secrets
     from stagewright.entrypoints.cli.ready import announce
-    from stagewright.entrypoints.container import opened
-    from stagewright.entrypoints.hosting import alone, runner_of, running, stopped_by_signal
+    from stagewright.entrypoints.hosting import alone, running, stopped_by_signal
 
     with alone():
-        async with opened(settings) as container, running(runner_of(container, agents)):
+        async with _runner(settings, agents) as runner, running(runner):
             names = [f"{a.contract.name} {a.contract.version}" for a in agents]
-            announce("agent", as_json=as_json, url=container.backend().url, agents=names)
+            announce("agent", as_json=as_json, url=without_secrets(settings.url), agents=names)
             await stopped_by_signal()
+
+
+@asynccontextmanager
+async def _runner(settings: Settings, agents: Sequence[HasContract]) -> AsyncIterator[AgentRunner]:
+    """Return a runner: over the store itself, or through the door of the process that owns it."""
+    from stagewright.entrypoints.container import opened
+    from stagewright.entrypoints.hosting import runner_of
+    from stagewright.entrypoints.remote import remote_runner, through_a_door
+
+    if through_a_door(settings.url):
+        async with remote_runner(settings, agents) as runner:
+            yield runner
+    else:
+        async with opened(settings) as container:
+            yield runner_of(container, agents)

@@ -17,6 +17,7 @@ from stagewright.entrypoints.cli import (
     dev,
     doctor,
     keys,
+    mcp,
     new,
     serve,
     workflows,
@@ -26,8 +27,8 @@ from stagewright.entrypoints.cli.groups import Group
 BUILD, RUN, OPERATE = "Build", "Run", "Look and steer"
 
 ORDER = (
-    "new", "dev", "definition", "serve", "agent", "workflow", "approvals", "dead-letter", "key",
-    "audit", "doctor", "config", "bench",
+    "new", "dev", "definition", "serve", "agent", "mcp", "workflow", "approvals", "dead-letter",
+    "key", "audit", "doctor", "config", "bench",
 )  # fmt: skip
 """How help lists the commands: in the order in which they are met."""
 
@@ -72,6 +73,7 @@ app.command(rich_help_panel=BUILD)(new.new)
 app.command(rich_help_panel=BUILD)(dev.dev)
 app.add_typer(definitions.app, name="definition", rich_help_panel=BUILD)
 app.command(rich_help_panel=RUN)(serve.serve)
+app.command(rich_help_panel=RUN)(mcp.mcp)
 app.add_typer(agents.app, name="agent", rich_help_panel=RUN)
 app.add_typer(workflows.app, name="workflow", rich_help_panel=OPERATE)
 app.command(rich_help_panel=OPERATE)(approvals.approvals)

@@ -110,6 +110,12 @@ def register(
         bool,
         typer.Option("--dev", help="Register an edit of the same version as VERSION+dev.HASH."),
     ] = False,
+    registered: Annotated[
+        bool,
+        typer.Option(
+            "--registered", help="Check other agents against the contracts that they registered."
+        ),
+    ] = False,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
@@ -117,7 +123,8 @@ def register(
     from stagewright.entrypoints.cli.output import print_json
 
     loaded, contracts = _loaded(targets, agents)
-    found = ask(url, lambda to: _register(to, loaded.definitions, contracts, development))
+    options = {"development": development, "registered": registered}
+    found = ask(url, lambda to: _register(to, loaded.definitions, contracts, options))
     if as_json:
         print_json(found)
     else:
@@ -160,13 +167,13 @@ async def _register(
     client: Stagewright,
     definitions: Sequence[Definition],
     contracts: Mapping[str, Contract],
-    development: bool,  # noqa: FBT001 - from a flag
+    options: Mapping[str, bool],
 ) -> list[DefinitionView]:
     return [
         await client.register(
             one.model_dump(mode="json", by_alias=True, exclude_defaults=True),
             contracts=[c.model_dump(mode="json") for c in contracts.values()],
-            development=development,
+            **options,
         )
         for one in definitions
     ]

@@ -30,12 +30,17 @@ class Definitions(Session):
         *,
         contracts: Sequence[Mapping[str, Any]] = (),
         development: bool = False,
+        registered: bool = False,
     ) -> DefinitionView:
-        """Check and register a definition with the contracts of its agents, both as JSON."""
+        """Check and register a definition with the contracts of its agents, both as JSON.
+
+        With `registered`, agents without one here are checked against what they registered.
+        """
         given = {
             "definition": dict(definition),
             "contracts": [dict(contract) for contract in contracts],
             "development": development,
+            "registered": registered,
         }
         request = request_of(RegisterRequest, given)
         return await self._call(lambda to: to.commands.register(request))
