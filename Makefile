@@ -3,7 +3,7 @@ SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .PHONY: help setup demo demo-stop test lint simulate torture mutants \
-	bench bench-peers bench-growth bench-memory pins
+	bench bench-peers bench-growth bench-memory bench-live pins
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -58,6 +58,10 @@ bench-growth: $(READY) ## Measure as live workflows, logs, payloads, partitions 
 bench-memory: $(READY) ## Measure memory and restart under waiting workflows (WAITING=100000 WRITE=1)
 	@tools/need.sh redis-server redis-server --version
 	@$(BIN)/python -m benchmarks.bench_memory --waiting $(or $(WAITING),100000) $(if $(WRITE),--write)
+
+bench-live: $(READY) ## Measure 2,000 readers of live events, 100 of them stalled (READERS=... STALLED=...)
+	@tools/need.sh redis-server redis-server --version
+	@$(BIN)/python -m benchmarks.bench_live --readers $(or $(READERS),2000) --stalled $(or $(STALLED),100)
 
 mutants: $(READY) ## Plant known mistakes and show what catches each (ONLY='words' BY='harnesses' ALL=1)
 	@tools/need.sh redis-server redis-server --version

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stagewright.entrypoints.client import access, bulk, commands, details, queries, stock
+from stagewright.entrypoints.client import access, bulk, commands, details, live, queries, stock
 from stagewright.entrypoints.client.stagewright import Stagewright
 
 STUB = Path(__file__).resolve().parents[1] / "src" / "stagewright" / "sync.pyi"
-MODULES = (commands, queries, details, bulk, stock, access)
+MODULES = (commands, queries, details, bulk, live, stock, access)
 HEAD = """
 class Stagewright:
     def __init__(
@@ -69,7 +69,11 @@ def _imports(body: str) -> Iterator[str]:
         for node in ast.parse(inspect.getsource(module)).body:
             if isinstance(node, ast.ImportFrom) and node.module != "__future__":
                 known.update({alias.name: str(node.module) for alias in node.names})
-    known |= {"Decision": commands.__name__, "Filters": queries.__name__}
+    known |= {
+        "Choice": live.__name__,
+        "Decision": commands.__name__,
+        "Filters": queries.__name__,
+    }
     for name, home in sorted(known.items(), key=lambda item: (item[1], item[0])):
         if re.search(rf"\b{name}\b", body):
             yield f"from {home} import {name}"

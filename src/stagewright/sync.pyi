@@ -1,7 +1,8 @@
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self, Unpack
 
 from stagewright.entrypoints.client.commands import Decision
+from stagewright.entrypoints.client.live import Choice
 from stagewright.entrypoints.client.queries import Filters
 from stagewright.ports.audit import AuditPage
 from stagewright.ports.bulk import BulkView
@@ -11,6 +12,7 @@ from stagewright.ports.dead_letters import DeadLetter
 from stagewright.ports.details import ApprovalPage, Count, StageDetail
 from stagewright.ports.keys import KeyView, NewKey
 from stagewright.ports.letter_desk import LetterGroups, LetterReport
+from stagewright.ports.live import LiveMessage
 from stagewright.ports.views import (
     DefinitionView,
     LogPage,
@@ -131,6 +133,9 @@ class Stagewright:
         by: str = "anonymous",
         reason: str = "",
     ) -> None: ...
+    def events(
+        self, *, after: str | None = None, **choice: Unpack[Choice]
+    ) -> Iterator[LiveMessage]: ...
     def explain(
         self,
         workflow_id: str,
@@ -141,6 +146,15 @@ class Stagewright:
         *,
         timeout_s: float | None = None,
     ) -> Iterator[WorkflowView]: ...
+    def follow_events(
+        self,
+        workflow_id: str,
+        *,
+        kinds: Collection[str] = (),
+        notes: bool = True,
+        deltas: bool = True,
+        after: str | None = None,
+    ) -> Iterator[LiveMessage]: ...
     def keys(
         self,
     ) -> Sequence[KeyView]: ...

@@ -15,6 +15,7 @@ from stagewright.testing.contracts.blob_store import BlobStoreContract
 from stagewright.testing.contracts.dead_letters import DeadLettersContract
 from stagewright.testing.contracts.harness import OPTIONS, Harness
 from stagewright.testing.contracts.kv_store import KVStoreContract
+from stagewright.testing.contracts.live_events import LiveEventsContract
 from stagewright.testing.contracts.message_bus import MessageBusContract
 from stagewright.testing.contracts.model import ModelContract
 from stagewright.testing.contracts.registry import RegistryContract
@@ -43,6 +44,10 @@ class TestTaskQueue(TaskQueueContract):
 
 
 class TestMessageBus(MessageBusContract):
+    pass
+
+
+class TestLiveEvents(LiveEventsContract):
     pass
 
 

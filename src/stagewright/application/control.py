@@ -9,6 +9,7 @@ from stagewright.application.catalog import Catalog
 from stagewright.application.catalogue import Catalogue
 from stagewright.application.commands import Commands
 from stagewright.application.details import Details
+from stagewright.application.feed_streams import LiveEvents
 from stagewright.application.letter_desk import LetterDesk
 from stagewright.application.queries import Queries
 from stagewright.ports.backend import Backend
@@ -30,6 +31,7 @@ class Control:
         self.catalog = catalog or Catalog(backend.registry, clock)
         self.commands = Commands(backend, self.catalog, clock, ids, randomness)
         self.queries = Queries(backend, self.catalog, clock)
+        self.live = LiveEvents(backend, self.catalog, clock, self.queries)
         self.dead_letters = backend.dead_letters
         self.access = Access(backend, clock, ids)
         self.details = Details(backend, self.catalog)

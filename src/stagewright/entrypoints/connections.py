@@ -30,6 +30,7 @@ from stagewright.adapters.http.dead_letters import HttpDeadLetters
 from stagewright.adapters.http.details import HttpDetails
 from stagewright.adapters.http.keys import HttpKeys
 from stagewright.adapters.http.letter_desk import HttpLetterDesk
+from stagewright.adapters.http.live import HttpLive
 from stagewright.adapters.http.queries import HttpQueries
 from stagewright.adapters.system.identifiers import SystemIdentifiers
 from stagewright.domain.errors import OwnedElsewhere, UsageError
@@ -44,6 +45,7 @@ from stagewright.ports.dead_letters import IDeadLetters
 from stagewright.ports.details import IDetails
 from stagewright.ports.keys import IKeys
 from stagewright.ports.letter_desk import ILetterDesk
+from stagewright.ports.live import ILive
 
 if TYPE_CHECKING:
     from stagewright.application.actor import Actor
@@ -64,16 +66,21 @@ class Connection:
     catalogue: ICatalogue
     letter_desk: ILetterDesk
     bulk: IBulk
+    live: ILive
     keys: IKeys | None = None
     """None, as the next one, inside a process that runs workflows for itself alone."""
     audit: IAuditReader | None = None
+    passing: bool = False
+    """It keeps others from a file as long as it lasts."""
 
 
 Sessions = Callable[[], AbstractAsyncContextManager[Connection]]
 """Returns the use cases for one call."""
 
 
-def connection_of(control: Control, actor: Actor | None = None) -> Connection:
+def connection_of(
+    control: Control, actor: Actor | None = None, *, passing: bool = False
+) -> Connection:
     """Return the use cases over a backend of this process.
 
     Changes are made in an actor's name and written down; without one, the program acts for itself.
@@ -87,6 +94,8 @@ def connection_of(control: Control, actor: Actor | None = None) -> Connection:
             control.catalogue,
             control.letter_desk,
             control.bulk,
+            control.live,
+            passing=passing,
         )
     acting = control.acting(actor)
     return Connection(
@@ -97,8 +106,10 @@ def connection_of(control: Control, actor: Actor | None = None) -> Connection:
         control.catalogue,
         acting.letter_desk,
         acting.bulk,
+        control.live,
         acting.keys,
         control.access.audit,
+        passing,
     )
 
 
@@ -148,7 +159,7 @@ async def _reached(settings: Settings, stack: AsyncExitStack) -> Connection:
             if time.monotonic() > end:
                 raise
         else:
-            return connection_of(container.control(), user_of_process())
+            return connection_of(container.control(), user_of_process(), passing=True)
         await anyio.sleep(_OWNER_POLL_S)
 
 
@@ -183,6 +194,7 @@ async def _door(address: str, token: str) -> AsyncIterator[Connection]:
             HttpCatalogue(client),
             HttpLetterDesk(client),
             HttpBulk(client),
+            HttpLive(client),
             HttpKeys(client),
             HttpAudit(client),
         )

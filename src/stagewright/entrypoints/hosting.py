@@ -76,29 +76,28 @@ async def open_the_door(
     On loopback, unless the settings name another address; that needs a key first. With
     `development` whoever sits at this machine needs none.
     """
-    from stagewright.application.desk_means import DeskMeans
     from stagewright.entrypoints.admission import rules_of
     from stagewright.entrypoints.api.app import create_app
-    from stagewright.entrypoints.api.door import Desk, door_over
-    from stagewright.entrypoints.api.server import address_of, bind, serving
+    from stagewright.entrypoints.api.door import door_over
+    from stagewright.entrypoints.api.server import address_of, allow_many_readers, bind, serving
 
     control, settings = container.control(), container.settings()
     access = control.access
     keys = await access.keys.any_in_force()
     rules = rules_of(settings, keys=keys, development=development)
     token = settings.token.get_secret_value() if settings.token else secrets.token_urlsafe(32)
-    agents = container.desk()
-    desk = Desk(agents, DeskMeans(agents, container.backend().blobs))
-    door = door_over(control, container.readiness(), token, rules, desk)
+    door = door_over(container, token, rules)
     listener = bind(port, settings.host)
-    async with agents.running(), serving(create_app(door), listener):
+    allow_many_readers()
+    async with container.desk().running(), serving(create_app(door), listener):
         publish = getattr(container.backend(), "publish_door", None)
         if publish is not None:
             publish(address_of(listener), token)
         try:
             yield OpenDoor(address_of(listener), token, keys=keys)
         finally:
-            agents.close()
+            container.desk().close()
+            control.live.stop()  # streams would be waited for otherwise
 
 
 @asynccontextmanager

@@ -166,10 +166,12 @@ class IMessageBus(Protocol):
         ...
 
     async def replay(
-        self, cursor: str | None, limit: int, wait_s: float = 0.0
+        self, cursor: str | None, limit: int, wait_s: float = 0.0, until: str | None = None
     ) -> tuple[Sequence[FeedEntry], str]:
         """Return feed entries after `cursor` over all partitions, and the cursor after the last.
 
+        With `until`, a cursor that was handed out, return nothing behind its place in any
+        partition: who has read all up to there goes on from it without gap or repetition.
         None starts at the oldest kept entry; "now" at the end. The order of one workflow's entries
         is kept. Entries stay for the feed's retention, however many they are; no reader holds them
         longer. Raise CursorExpired when entries after the cursor were trimmed away or the

@@ -235,7 +235,7 @@ def fake_connection(control: FakeControl) -> Connection:
 
 def _others(control: FakeControl) -> dict[str, Any]:
     names = ("details", "catalogue", "letter_desk", "bulk")
-    return dict.fromkeys(names, control)
+    return {**dict.fromkeys(names, control), "live": FakeLive()}
 
 
 @dataclass
@@ -259,6 +259,10 @@ class FakeLetters:
 
     async def discard(self, letter_id: str) -> bool:
         return self.control.letters.pop(letter_id, None) is not None
+
+
+class FakeLive:
+    """Streams that nobody follows."""
 
 
 def row_of(view_: WorkflowView) -> WorkflowRow:

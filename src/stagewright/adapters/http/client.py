@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,9 @@ from stagewright.domain.errors import OutcomeUnknown, Unreachable
 
 PREFIX = "/api/v1"
 _TIMEOUT = httpx2.Timeout(60.0, connect=5.0)
-_ERRORS_FROM = 400
+_STREAMING = httpx2.Timeout(60.0, connect=5.0, read=45.0)
+"""A stream has a heartbeat every 15 seconds: after three that did not come it is broken."""
+_NOTHING, _ERRORS_FROM = 204, 400
 
 
 class DoorClient:
@@ -46,6 +48,26 @@ class DoorClient:
         except httpx2.TransportError as error:
             raise OutcomeUnknown(self.address, _why(error)) from error
         return _body(answer)
+
+    async def events(
+        self, path: str, parameters: Mapping[str, Any], after: str | None
+    ) -> AsyncGenerator[httpx2.ServerSentEvent]:
+        """Yield server-sent events until the server ends them; Unreachable when they break off."""
+        given = {k: v for k, v in parameters.items() if v not in (None, [])}
+        headers = {"last-event-id": after} if after else {}
+        stream = self._http.sse(
+            PREFIX + path, params=given, headers=headers, timeout=_STREAMING, max_event_size=None
+        )
+        try:
+            async with stream as events:
+                if events.response.status_code >= _ERRORS_FROM:
+                    await events.response.aread()
+                    _body(events.response)
+                if events.response.status_code != _NOTHING:
+                    async for event in events:
+                        yield event
+        except httpx2.TransportError as error:
+            raise Unreachable(self.address, _why(error)) from error
 
 
 @asynccontextmanager

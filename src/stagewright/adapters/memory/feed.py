@@ -30,22 +30,30 @@ def start(state: Namespace, cursor: str | None, now_ms: int) -> list[int]:
     return after
 
 
-def read(state: Namespace, after: Sequence[int], limit: int) -> tuple[list[FeedEntry], str]:
-    """Return at most `limit` entries, in the order they were fed, and the cursor behind them."""
+def read(
+    state: Namespace, after: Sequence[int], limit: int, end: Sequence[int] | None = None
+) -> tuple[list[FeedEntry], str]:
+    """Return at most `limit` entries, in the order they were fed, and the cursor behind them.
+
+    `end` names the last entry of each partition that may be read.
+    """
     place = list(after)
     entries: list[FeedEntry] = []
-    feeds = (_behind(state, number, at) for number, at in enumerate(after))
+    last = [None] * len(place) if end is None else end
+    feeds = (_behind(state, number, at, last[number]) for number, at in enumerate(after))
     for _, number, fed in islice(heapq.merge(*feeds), limit):
         place[number] += 1
         entries.append(FeedEntry(fed.workflow_id, fed.kind, fed.body, _cursor(state, place)))
     return entries, _cursor(state, place)
 
 
-def _behind(state: Namespace, number: int, after: int) -> Iterator[tuple[int, int, Fed]]:
+def _behind(
+    state: Namespace, number: int, after: int, last: int | None
+) -> Iterator[tuple[int, int, Fed]]:
     """Yield one feed's entries; those trimmed since the reader began to wait are passed over."""
     feed = state.partitions[number].feed
     at = after + 1
-    while (fed := feed.get(at)) is not None:
+    while (last is None or at <= last) and (fed := feed.get(at)) is not None:
         yield fed.arrival, number, fed
         at += 1
 

@@ -150,16 +150,17 @@ class MemoryMessageBus:
             self._state.listeners.leave(listener)
 
     async def replay(
-        self, cursor: str | None, limit: int, wait_s: float = 0.0
+        self, cursor: str | None, limit: int, wait_s: float = 0.0, until: str | None = None
     ) -> tuple[Sequence[FeedEntry], str]:
         """Return feed entries after a cursor, and the cursor after the last."""
         now_ms = self._clock.now_ms()
         give_up_at_ms = now_ms + round(wait_s * 1000)
         after = feed.start(self._state, cursor, now_ms)
+        end = None if until is None else feed.start(self._state, until, now_ms)
         while True:
-            entries, end = feed.read(self._state, after, limit)
+            entries, place = feed.read(self._state, after, limit, end)
             if entries or now_ms >= give_up_at_ms:
-                return entries, end
+                return entries, place
             left_s = (give_up_at_ms - now_ms) / 1000
             await wait(self._clock, [self._state.feed_readers], give_up_at_ms, left_s)
             now_ms = max(now_ms, self._clock.now_ms())

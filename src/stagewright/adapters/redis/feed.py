@@ -79,17 +79,17 @@ class Feed:
         self._numbers = {part.feed: part.number for part in self._keys.partitions}
 
     async def replay(
-        self, cursor: str | None, limit: int, wait_s: float
+        self, cursor: str | None, limit: int, wait_s: float, until: str | None
     ) -> tuple[Sequence[FeedEntry], str]:
         """Return entries behind a cursor; see IMessageBus."""
         give_up_ms = self._clock.now_ms() + round(wait_s * 1000)
-        begun = await self._begin(cursor)
+        begun = await self._begin(cursor, until)
         entries = await self._read(begun, limit)
         while not entries and (left_ms := give_up_ms - self._clock.now_ms()) > 0:
             entries = await self._wait(begun, limit, left_ms / 1000)
         return entries, begun.spell()
 
-    async def _begin(self, cursor: str | None) -> Reading:
+    async def _begin(self, cursor: str | None, until: str | None) -> Reading:
         parts = self._keys.partitions
         read = None if cursor in (None, NOW) else _parse(cursor or "", len(parts))
         states = [
@@ -101,10 +101,10 @@ class Feed:
         horizon_ms = self._clock.now_ms() - self._retention_ms
         if read is None:
             places = [state.fed if cursor == NOW else state.gone for state in states]
-            return Reading(states, places, horizon_ms, cursor)
+            return Reading(states, places, horizon_ms, cursor, _ends(until, len(parts)))
         changed = [name for name, _ in read] != [state.incarnation for state in states]
         places = [place for _, place in read]
-        begun = Reading(states, places, horizon_ms, cursor)
+        begun = Reading(states, places, horizon_ms, cursor, _ends(until, len(parts)))
         if changed or any(map(State.missed, states, places)):
             raise begun.expired()
         return begun
@@ -114,7 +114,7 @@ class Feed:
         found: list[FeedEntry] = []
         open_, count, seen = list(range(len(reading.places))), FIRST_ENTRIES, 0
         while open_ and len(found) < limit:
-            commands = [self._range(number, reading.places[number], count) for number in open_]
+            commands = [self._range(number, reading, count) for number in open_]
             replies = dict(zip(open_, await self._functions.run(commands), strict=True))
             found += reading.take(replies, limit - len(found))
             open_ = [number for number, reply in replies.items() if len(reply) >= count]
@@ -122,9 +122,11 @@ class Feed:
             count = min(MOST_ENTRIES, max(FIRST_ENTRIES, limit * seen // max(1, len(found))))
         return found
 
-    def _range(self, number: int, place: Place, count: int) -> tuple[str | int, ...]:
+    def _range(self, number: int, reading: Reading, count: int) -> tuple[str | int, ...]:
+        place, last = reading.places[number], reading.ends[number]
         start = place.id if place.taken else f"({place.id}"
-        return ("XRANGE", self._keys.partitions[number].feed, start, "+", "COUNT", count)
+        end = "+" if last is None else last.id
+        return ("XRANGE", self._keys.partitions[number].feed, start, end, "COUNT", count)
 
     async def _wait(self, reading: Reading, limit: int, delay_s: float) -> list[FeedEntry]:
         """Return the next records; all that were there were read before."""
@@ -146,6 +148,8 @@ class Reading:
     """What is older has been kept long enough, dropped or not."""
     cursor: str | None
     """Where it began."""
+    ends: Sequence[Place | None]
+    """Where each feed ends for this reader; None: where it ends."""
 
     def take(self, replies: Replies, limit: int) -> list[FeedEntry]:
         """Return the oldest records, and move the places behind them."""
@@ -153,6 +157,8 @@ class Reading:
         for place, number, whole, kind, workflow_id, body in sorted(_rows(self.places, replies)):
             if len(found) == limit:
                 break
+            if _beyond(self.ends[number], place):
+                continue
             self.places[number] = Place(place.ms, place.sequence) if whole else place
             if place.ms >= self.horizon_ms:
                 found.append(FeedEntry(workflow_id, kind, body, self.spell()))
@@ -185,6 +191,19 @@ def _rows(
                     continue
                 kind, _, workflow_id = fields[2 * taken - 2].decode().partition(":")
                 yield place, number, taken == count, kind, workflow_id, fields[2 * taken - 1]
+
+
+def _ends(until: str | None, partitions: int) -> Sequence[Place | None]:
+    if until is None:
+        return [None] * partitions
+    return [place for _, place in _parse(until, partitions)]
+
+
+def _beyond(last: Place | None, place: Place) -> bool:
+    """Whether a record stands behind the last that may be read."""
+    if last is None:
+        return False
+    return place > last if last.taken else (place.ms, place.sequence) > (last.ms, last.sequence)
 
 
 def _spell(incarnations: Sequence[str], places: Sequence[Place]) -> str:

@@ -163,10 +163,10 @@ class RedisMessageBus:
         return Message(workflow_id, body)
 
     async def replay(
-        self, cursor: str | None, limit: int, wait_s: float = 0.0
+        self, cursor: str | None, limit: int, wait_s: float = 0.0, until: str | None = None
     ) -> tuple[Sequence[FeedEntry], str]:
         """Return feed entries after a cursor, and the cursor after the last."""
-        return await self._feed.replay(cursor, limit, wait_s)
+        return await self._feed.replay(cursor, limit, wait_s, until)
 
     async def health(self) -> PortHealth:
         """Return whether Redis answers."""

@@ -13,6 +13,8 @@ from stagewright.ports.message_bus import FeedEntry
 
 NOW = "now"
 _CURSOR = re.compile(r"([0-9a-f]{8})\.([0-9]{1,18})")
+LAST = (1 << 63) - 1
+"""A place behind all others."""
 _TRIMMED_AT_ONCE = 1_000
 _MOST_LATE_MS = 60_000
 """Writers trim no sooner than this after an entry's time, so that they do it seldom."""
@@ -47,9 +49,9 @@ class Feed:
             raise CursorExpired(cursor, oldest=self._cursor(trimmed))
         return place
 
-    def read(self, after: int, limit: int) -> tuple[list[FeedEntry], str]:
-        """Return at most `limit` entries, in the order they were fed, and the cursor behind."""
-        rows = self._reader.rows("select_feed", (max(after, self._trimmed()), limit))
+    def read(self, after: int, limit: int, last: int = LAST) -> tuple[list[FeedEntry], str]:
+        """Return at most `limit` entries up to the place `last`, and the cursor behind them."""
+        rows = self._reader.rows("select_feed", (max(after, self._trimmed()), limit, last))
         entries = [
             FeedEntry(workflow_id, kind, body, self._cursor(place))
             for place, workflow_id, kind, body in rows

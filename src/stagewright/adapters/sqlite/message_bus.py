@@ -9,6 +9,7 @@ from operator import attrgetter
 
 from stagewright.adapters.sqlite.core import Core
 from stagewright.adapters.sqlite.deliveries import Delivery, deliver
+from stagewright.adapters.sqlite.feed import LAST
 from stagewright.adapters.sqlite.hints import Listener, wait
 from stagewright.adapters.sqlite.transaction import Transaction
 from stagewright.domain.errors import UsageError
@@ -179,14 +180,16 @@ class SqliteMessageBus:
             self._hints.leave(listener)
 
     async def replay(
-        self, cursor: str | None, limit: int, wait_s: float = 0.0
+        self, cursor: str | None, limit: int, wait_s: float = 0.0, until: str | None = None
     ) -> tuple[Sequence[FeedEntry], str]:
         """Return feed entries after a cursor, and the cursor after the last."""
         now_ms = self._clock.now_ms()
         give_up_at_ms = now_ms + round(wait_s * 1000)
-        after = await self._core.feed.start(cursor, now_ms)
+        feed = self._core.feed
+        after = await feed.start(cursor, now_ms)
+        last = LAST if until is None else await feed.start(until, now_ms)
         while True:
-            entries, end = self._core.feed.read(after, limit)
+            entries, end = feed.read(after, limit, last)
             if entries or now_ms >= give_up_at_ms:
                 return entries, end
             left_s = (give_up_at_ms - now_ms) / 1000

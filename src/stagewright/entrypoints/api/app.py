@@ -32,9 +32,11 @@ from stagewright.entrypoints.api import (
     commands,
     dead_letters,
     definitions,
+    events,
     keys,
     probes,
     session,
+    sockets,
     system,
     workflows,
 )
@@ -48,6 +50,8 @@ from stagewright.entrypoints.api.rules import SAFE_METHODS
 
 _NOT_FOUND = 404
 PARTS = (
+    events,
+    sockets,
     workflows,
     commands,
     bulk,

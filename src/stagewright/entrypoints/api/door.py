@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from stagewright.application.access import Access, Changes
 from stagewright.application.actor import Actor
-from stagewright.application.control import Control
+from stagewright.application.desk_means import DeskMeans
+from stagewright.application.feed_streams import LiveEvents
 from stagewright.entrypoints.api.rules import Rules
+from stagewright.entrypoints.container import Container
 from stagewright.ports.agent_desk import IAgentMeans, IServedDesk
 from stagewright.ports.bulk import IBulk
 from stagewright.ports.catalogue import ICatalogue
@@ -42,6 +44,7 @@ class Door:
     letter_desk: ILetterDesk
     bulk: IBulk
     readiness: IReadiness
+    live: LiveEvents
     access: Access | None = field(default=None, kw_only=True)
     """Keys, sessions and the audit; without it only the token opens, and nothing is written."""
     keys: IKeys | None = field(default=None, kw_only=True)
@@ -65,10 +68,9 @@ class Door:
         )
 
 
-def door_over(
-    control: Control, readiness: IReadiness, token: str, rules: Rules, desk: Desk | None = None
-) -> Door:
+def door_over(container: Container, token: str, rules: Rules) -> Door:
     """Return the door to the use cases of this process."""
+    control, desk = container.control(), container.desk()
     return Door(
         control.commands,
         control.queries,
@@ -78,8 +80,9 @@ def door_over(
         catalogue=control.catalogue,
         letter_desk=control.letter_desk,
         bulk=control.bulk,
-        readiness=readiness,
+        readiness=container.readiness(),
+        live=control.live,
         access=control.access,
         rules=rules,
-        desk=desk,
+        desk=Desk(desk, DeskMeans(desk, container.backend().blobs)),
     )

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import resource
 import socket
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from stagewright.domain.errors import ConfigurationError
 from stagewright.entrypoints.api.bounds import App
+from stagewright.entrypoints.api.lines import LineProtocol
 
 LOOPBACK = "127.0.0.1"
-HEAD_S = 10.0
-"""A connection whose next request line and headers are not there by then is closed."""
 _STOP_S = 2
+WS_MOST_BYTES = 4_096
+"""Of what readers send: nothing but what the protocol asks for."""
 
 
 class _Server(uvicorn.Server):
@@ -26,39 +26,6 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave signals alone: the process that runs this decides when to stop."""
         yield
-
-
-class _Impatient(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chosen at run time
-    """Closes connections that never come to their request, or let it trickle.
-
-    The server's own limit for idle connections begins anew with each byte.
-    """
-
-    _head_due: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self._expect_head()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self._expect_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._head_due is not None:
-            self._head_due.cancel()
-        super().connection_lost(exc)
-
-    def _expect_head(self) -> None:
-        if self._head_due is not None:
-            self._head_due.cancel()
-        self._head_due = self.loop.call_later(HEAD_S, self._close_idle)
-
-    def _close_idle(self) -> None:
-        """Close unless a request is being answered, or a WebSocket has taken the connection."""
-        mine = self.transport.get_protocol() is self
-        if mine and (self.cycle is None or self.cycle.response_complete):
-            self.transport.close()
 
 
 def bind(port: int, host: str = LOOPBACK) -> socket.socket:
@@ -75,6 +42,14 @@ def bind(port: int, host: str = LOOPBACK) -> socket.socket:
         ) from error
     listener.listen(1_024)
     return listener
+
+
+def allow_many_readers() -> None:
+    """Let this process hold as many connections as the machine allows it: streams stay open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):  # some systems refuse their own limit
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def address_of(listener: socket.socket) -> str:
@@ -100,7 +75,10 @@ async def serving(app: App, listener: socket.socket) -> AsyncIterator[None]:
     """Answer requests until the block is left; those under way get two seconds to finish."""
     config = uvicorn.Config(
         app,
-        http=_Impatient,
+        http=LineProtocol,
+        ws="wsproto",
+        ws_max_size=WS_MOST_BYTES,
+        ws_per_message_deflate=False,  # a window for each reader would be most of its memory
         log_config=None,
         log_level="warning",
         access_log=False,

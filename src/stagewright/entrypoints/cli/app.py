@@ -16,6 +16,7 @@ from stagewright.entrypoints.cli import (
     definitions,
     dev,
     doctor,
+    events,
     keys,
     mcp,
     new,
@@ -27,8 +28,8 @@ from stagewright.entrypoints.cli.groups import Group
 BUILD, RUN, OPERATE = "Build", "Run", "Look and steer"
 
 ORDER = (
-    "new", "dev", "definition", "serve", "agent", "mcp", "workflow", "approvals", "dead-letter",
-    "key", "audit", "doctor", "config", "bench",
+    "new", "dev", "definition", "serve", "agent", "mcp", "workflow", "events", "approvals",
+    "dead-letter", "key", "audit", "doctor", "config", "bench",
 )  # fmt: skip
 """How help lists the commands: in the order in which they are met."""
 
@@ -77,6 +78,7 @@ app.command(rich_help_panel=RUN)(mcp.mcp)
 app.add_typer(agents.app, name="agent", rich_help_panel=RUN)
 app.add_typer(workflows.app, name="workflow", rich_help_panel=OPERATE)
 app.command(rich_help_panel=OPERATE)(approvals.approvals)
+app.command(rich_help_panel=OPERATE)(events.events)
 app.add_typer(dead_letters.app, name="dead-letter", rich_help_panel=OPERATE)
 app.add_typer(keys.app, name="key", rich_help_panel=OPERATE)
 app.command(rich_help_panel=OPERATE)(audit.audit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -52,12 +52,15 @@ class Session:
         await self._stack.aclose()
 
     async def _call(self, use: Callable[[Connection], Awaitable[T]]) -> T:
+        async with self._reached() as connection:
+            return await use(connection)
+
+    def _reached(self) -> AbstractAsyncContextManager[Connection]:
         if self._sessions is None:
             raise UsageError(
                 "This client is not open.", remedy="Write `async with Stagewright(url) as sw:`."
             )
-        async with self._sessions() as connection:
-            return await use(connection)
+        return self._sessions()
 
 
 def request_of(kind: type[M], values: Mapping[str, Any]) -> M:

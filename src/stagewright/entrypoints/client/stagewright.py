@@ -6,12 +6,20 @@ from stagewright.entrypoints.client.access import AccessControl
 from stagewright.entrypoints.client.bulk import BulkActions
 from stagewright.entrypoints.client.commands import WorkflowCommands
 from stagewright.entrypoints.client.details import Details
+from stagewright.entrypoints.client.live import Live
 from stagewright.entrypoints.client.queries import WorkflowQueries
 from stagewright.entrypoints.client.stock import DeadLetters, Definitions
 
 
 class Stagewright(
-    WorkflowCommands, WorkflowQueries, Details, BulkActions, Definitions, DeadLetters, AccessControl
+    WorkflowCommands,
+    WorkflowQueries,
+    Details,
+    BulkActions,
+    Live,
+    Definitions,
+    DeadLetters,
+    AccessControl,
 ):
     """A client. Use it as `async with Stagewright(url) as sw`.
 

@@ -76,6 +76,23 @@ class ReplayContract:
             assert of(id_, entries) == [(text.split()[0], text.encode()) for text in wanted]
         assert len(entries) == 5 * len(ids)
 
+    async def test_a_reader_up_to_a_place_and_one_from_there_miss_and_repeat_nothing(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        ids = await busy(backend, clock, steps=3)
+        some, place = await backend.bus.replay(None, 9)
+        before: list[FeedEntry] = []
+        cursor: str | None = None
+        while page := await backend.bus.replay(cursor, 2, until=place):
+            if not page[0]:
+                break
+            before, cursor = [*before, *page[0]], page[1]
+        after = await everything(backend, page[1])
+        assert len(before) == len(some) == 9
+        everything_once = [*before, *after]
+        for id_ in ids:
+            assert of(id_, everything_once) == of(id_, await everything(backend))
+
     async def test_each_record_of_a_step_is_an_entry(
         self, backend: Backend, clock: VirtualClock
     ) -> None:

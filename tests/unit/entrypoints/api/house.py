@@ -107,7 +107,7 @@ class House:
 async def house(rules: Rules | None = None, url: str = "memory://") -> AsyncIterator[House]:
     async with opened(Settings(url=url)) as container:
         control = container.control()
-        door = door_over(control, TOKEN, rules or Rules())
+        door = door_over(container, TOKEN, rules or Rules())
         yield House(create_app(door), control)
 
 

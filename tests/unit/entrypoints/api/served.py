@@ -13,9 +13,9 @@ from stagewright.application.readiness import Readiness
 from stagewright.domain.contracts import Contract
 from stagewright.entrypoints.api.access import OWNER, STATE_KEY, Principal
 from stagewright.entrypoints.api.app import create_app
+from stagewright.entrypoints.api.bounds import App, Receive, Send
+from stagewright.entrypoints.api.bounds import Scope as AsgiScope
 from stagewright.entrypoints.api.door import Door
-from stagewright.entrypoints.api.guard import App, Receive, Send
-from stagewright.entrypoints.api.guard import Scope as AsgiScope
 from tests.unit.application.world import World, opened
 from tests.unit.domain.kernel import agent, approval, wait
 

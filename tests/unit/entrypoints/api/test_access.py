@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 from fastapi import Request
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIWebSocketRoute
 
 from stagewright.domain.errors import Forbidden, Unauthorized
 from stagewright.entrypoints.api import probes
@@ -26,9 +26,11 @@ from stagewright.entrypoints.api.app import PREFIX, public_routes, routers
 from stagewright.ports.keys import ScopeName
 
 
-def every_route() -> Iterator[APIRoute]:
+def every_route() -> Iterator[APIRoute | APIWebSocketRoute]:
     for router in (*routers(), probes.router):
-        yield from (route for route in router.routes if isinstance(route, APIRoute))
+        yield from (
+            route for route in router.routes if isinstance(route, (APIRoute, APIWebSocketRoute))
+        )
 
 
 def request_by(principal: Principal) -> Request:
@@ -40,7 +42,7 @@ def test_every_route_declares_one_scope() -> None:
     assert len(routes) > 15
     for route in routes:
         declared = [scope for one in route.dependencies if (scope := scope_of(one))]
-        assert len(declared) == 1, f"{route.methods} {route.path} declares {declared}"
+        assert len(declared) == 1, f"{route.path} declares {declared}"
 
 
 def test_only_what_supervisors_ask_and_signing_in_need_no_key() -> None:

@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from stagewright.entrypoints.api.app import create_app
+from stagewright.entrypoints.api.bounds import BODY_LIMIT_BYTES
 from stagewright.entrypoints.api.door import Door
-from stagewright.entrypoints.api.guard import BODY_LIMIT_BYTES
 from stagewright.ports.workflow_store import Query
 from tests.unit.application import world as worlds
 from tests.unit.application.desks import contract

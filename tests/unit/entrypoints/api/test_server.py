@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -12,9 +13,9 @@ import pytest
 from stagewright.adapters.http.client import open_door
 from stagewright.adapters.http.queries import HttpQueries
 from stagewright.domain.errors import ConfigurationError, Unreachable
-from stagewright.entrypoints.api import bounds, server
+from stagewright.entrypoints.api import bounds, lines
 from stagewright.entrypoints.api.app import create_app
-from stagewright.entrypoints.api.server import address_of, bind, serving
+from stagewright.entrypoints.api.server import address_of, allow_many_readers, bind, serving
 from stagewright.ports.views import WorkflowView
 from tests.unit.entrypoints.fakes import ID, FakeControl, door_of, view
 
@@ -52,7 +53,7 @@ def test_a_port_that_is_taken_is_named() -> None:
 @pytest.fixture
 async def slow_ends_soon(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[socket.socket]:
     """A door whose patience is a tenth of a second."""
-    monkeypatch.setattr(server, "HEAD_S", 0.1)
+    monkeypatch.setattr(lines, "HEAD_S", 0.1)
     monkeypatch.setattr(bounds, "BODY_S", 0.1)
     control, listener = FakeControl(), bind(0)
     async with serving(create_app(door_of(control, "t")), listener):
@@ -166,3 +167,13 @@ async def test_whoever_reads_only_after_sending_all_hears_why_it_was_refused(
         async with await anyio.connect_tcp("127.0.0.1", port) as stream:
             await stream.send(HEAD + b"Content-Length: %d\r\n\r\n" % size + b"x" * size)
             assert (await stream.receive()).startswith(b"HTTP/1.1 413")
+
+
+def test_a_server_may_hold_as_many_connections_as_the_machine_allows() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, before[1]), before[1]))
+    try:
+        allow_many_readers()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1], before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
