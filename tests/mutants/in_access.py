@@ -57,7 +57,7 @@ IN_ACCESS = (
     Planted(
         "waits for ever for the next request",
         "entrypoints/api/server.py",
-        "        http=_Impatient,\n",
+        "        http=LineProtocol,\n",
         "",
         "access",
     ),
@@ -106,8 +106,8 @@ IN_ACCESS = (
     Planted(
         "believes for which groups somebody says they decide",
         "application/audited.py",
-        '"by": self._actor.name, "groups": allowed',
-        '"by": self._actor.name',
+        "if _GROUP + g.removeprefix(_GROUP) in theirs)",
+        ")",
         "application",
     ),
 )

@@ -26,8 +26,9 @@ from stagewright.domain import ids as identity
 from stagewright.domain import messages as m
 from stagewright.domain.contracts import Contract
 from stagewright.domain.defaults import with_defaults
-from stagewright.domain.errors import At, UsageError, ValidationFailed, pointer
+from stagewright.domain.errors import UsageError, ValidationFailed
 from stagewright.domain.parsing import parse_definition
+from stagewright.domain.places import At, pointer
 from stagewright.domain.records import but
 from stagewright.domain.stage_result import BLOB_KEY
 from stagewright.domain.workflow import Answer, WorkflowState

@@ -8,7 +8,13 @@ from collections.abc import AsyncIterator
 import structlog
 
 from stagewright.application.notes import note_of_letter
-from stagewright.domain.errors import At, NotFound, StagewrightError, UsageError, ValidationFailed
+from stagewright.domain.errors import (
+    NotFound,
+    StagewrightError,
+    UsageError,
+    ValidationFailed,
+)
+from stagewright.domain.places import At
 from stagewright.ports.backend import Backend
 from stagewright.ports.control import ICommands
 from stagewright.ports.dead_letters import DeadLetter

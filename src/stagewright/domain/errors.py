@@ -10,7 +10,9 @@ import inspect
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
+
+from stagewright.domain.places import At, pointer
 
 
 class StagewrightError(Exception):
@@ -222,34 +224,6 @@ class OwnedElsewhere(Conflict):
 
 
 # --- validation ---------------------------------------------------------------------------------
-
-
-class At(str):
-    """A problem as a sentence that begins with its place, and that place as a JSON pointer."""
-
-    __slots__ = ("pointer",)
-    pointer: str
-
-    def __new__(cls, text: str, pointer: str) -> Self:
-        """Return the sentence, which knows its place."""
-        self = super().__new__(cls, text)
-        self.pointer = pointer
-        return self
-
-    @classmethod
-    def field(cls, path: Iterable[object], message: str) -> Self:
-        """Return the problem of a field: keys and indexes from the root of the document."""
-        parts = [str(part) for part in path]
-        where = ".".join(parts)
-        return cls(f"{where}: {message}" if where else message, pointer(parts))
-
-    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
-        return str(self), self.pointer
-
-
-def pointer(parts: Iterable[str]) -> str:
-    """Return a JSON pointer (RFC 6901); empty for the whole document."""
-    return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in parts)
 
 
 class ValidationFailed(StagewrightError):

@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 
 from stagewright.domain.errors import (
-    At,
     Conflict,
     CursorExpired,
     Forbidden,
@@ -29,6 +28,7 @@ from stagewright.domain.errors import (
     first_line,
     slug,
 )
+from stagewright.domain.places import At
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:stagewright:error:"

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError
+from fastapi.requests import HTTPConnection
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
@@ -15,13 +16,13 @@ from starlette.exceptions import HTTPException
 from stagewright.adapters.http.problems import MEDIA_TYPE, encode_problem, status_of
 from stagewright.application.gate import Gate, TokenGate
 from stagewright.domain.errors import (
-    At,
     Forbidden,
     NotFound,
     StagewrightError,
     UsageError,
     ValidationFailed,
 )
+from stagewright.domain.places import At
 from stagewright.entrypoints.api import (
     agent_desk,
     agent_tasks,
@@ -131,8 +132,13 @@ def problem_response(error: StagewrightError, status: int | None = None) -> Resp
     )
 
 
-async def _known(request: Request, error: Exception) -> Response:
+async def _known(connection: HTTPConnection, error: Exception) -> Any:
+    """Answer a request, or refuse a WebSocket, which wants no answer back."""
     known = error if isinstance(error, StagewrightError) else StagewrightError()
+    if isinstance(connection, WebSocket):
+        await connection.send_denial_response(problem_response(known))
+        return None
+    request = Request(connection.scope)
     if isinstance(known, Forbidden) and request.method not in SAFE_METHODS:
         await _note_refusal(request, known)
     return problem_response(known)

@@ -73,11 +73,11 @@ class Followed(Chosen):
         )
 
 
-def _chosen(chosen: Annotated[Chosen, Parameter()]) -> Chosen:
+async def _chosen(chosen: Annotated[Chosen, Parameter()]) -> Chosen:
     return chosen
 
 
-def _followed(followed: Annotated[Followed, Parameter()]) -> Followed:
+async def _followed(followed: Annotated[Followed, Parameter()]) -> Followed:
     return followed
 
 

@@ -8,7 +8,8 @@ from fastapi import Header
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from stagewright.domain.errors import At, ValidationFailed
+from stagewright.domain.errors import ValidationFailed
+from stagewright.domain.places import At
 from stagewright.ports.control import Key, LabelName, LabelValue, StartRequest
 
 IdempotencyKey = Annotated[

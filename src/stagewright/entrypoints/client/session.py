@@ -8,7 +8,8 @@ from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from stagewright.domain.errors import At, UsageError, ValidationFailed
+from stagewright.domain.errors import UsageError, ValidationFailed
+from stagewright.domain.places import At
 from stagewright.entrypoints.connections import Connection, Sessions, connected
 from stagewright.entrypoints.settings import Settings, load_settings
 

@@ -10,13 +10,15 @@ from typing import Any
 
 import httpx2
 
+from stagewright.application.control import Control
 from stagewright.application.desk_means import DeskMeans
 from stagewright.entrypoints.api.access import OWNER, STATE_KEY, Principal, Scope
 from stagewright.entrypoints.api.app import create_app
-from stagewright.entrypoints.api.door import Desk, Door
+from stagewright.entrypoints.api.door import Desk
 from tests.unit.application.desks import Desk as Inside
 from tests.unit.application.desks import opened as opened_inside
 from tests.unit.application.world import World
+from tests.unit.entrypoints.api.doors import door_to
 
 ADDRESS = "http://127.0.0.1:4000"
 
@@ -62,7 +64,8 @@ async def opened(world: World) -> AsyncIterator[Wire]:
     """Whoever asks is `principal`; who that may be is the guard's affair."""
     async with opened_inside(world) as inside:
         desk = Desk(inside.desk, DeskMeans(inside.desk, world.backend.blobs))
-        door = Door(world.commands, world.queries, world.backend.dead_letters, "t", desk)
+        control = Control(world.backend, world.clock, world.ids, world.randomness)
+        door = door_to(control, world.clock, "t", desk=desk, access=None)
         app: Any = create_app(door)
         wire = Wire(inside, None)  # type: ignore[arg-type]
 

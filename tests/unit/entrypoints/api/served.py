@@ -9,15 +9,14 @@ from dataclasses import dataclass
 import httpx2
 
 from stagewright.application.control import Control
-from stagewright.application.readiness import Readiness
 from stagewright.domain.contracts import Contract
 from stagewright.entrypoints.api.access import OWNER, STATE_KEY, Principal
 from stagewright.entrypoints.api.app import create_app
 from stagewright.entrypoints.api.bounds import App, Receive, Send
 from stagewright.entrypoints.api.bounds import Scope as AsgiScope
-from stagewright.entrypoints.api.door import Door
 from tests.unit.application.world import World, opened
 from tests.unit.domain.kernel import agent, approval, wait
+from tests.unit.entrypoints.api.doors import door_to
 
 TOKEN = "open-sesame"
 ADDRESS = "http://127.0.0.1:4000"
@@ -36,27 +35,13 @@ class Served:
     """Whoever asks next is the last of these."""
 
 
-def door_over(control: Control, readiness: Readiness) -> Door:
-    return Door(
-        control.commands,
-        control.queries,
-        control.dead_letters,
-        TOKEN,
-        details=control.details,
-        catalogue=control.catalogue,
-        letter_desk=control.letter_desk,
-        bulk=control.bulk,
-        readiness=readiness,
-    )
-
-
 def as_anybody(app: App, who: list[Principal]) -> App:
-    """Let the guard's owner be somebody else, as keys do."""
+    """Let whoever shows the owner's token be somebody else, as keys do."""
 
     async def called(scope: AsgiScope, receive: Receive, send: Send) -> None:
         class State(dict[str, Principal]):
             def __setitem__(self, name: str, value: Principal) -> None:
-                super().__setitem__(name, who[-1] if value is OWNER else value)
+                super().__setitem__(name, who[-1] if who[1:] else value)
 
         if STATE_KEY not in scope.get("state", {}):
             scope["state"] = State(scope.get("state", {}))
@@ -72,7 +57,7 @@ async def served() -> AsyncIterator[Served]:
             world.backend, world.clock, world.ids, world.randomness, catalog=world.catalog
         )
         who = [OWNER]
-        app = create_app(door_over(control, Readiness(world.backend, world.clock)))
+        app = create_app(door_to(control, world.clock, TOKEN))
         transport = httpx2.ASGITransport(app=as_anybody(app, who), raise_app_exceptions=False)
         headers = {"authorization": f"Bearer {TOKEN}"}
         async with httpx2.AsyncClient(

@@ -11,11 +11,11 @@ import pytest
 
 from stagewright.entrypoints.api.app import create_app
 from stagewright.entrypoints.api.bounds import BODY_LIMIT_BYTES
-from stagewright.entrypoints.api.door import Door
 from stagewright.ports.workflow_store import Query
 from tests.unit.application import world as worlds
 from tests.unit.application.desks import contract
 from tests.unit.entrypoints.api.desks import Wire, opened, worker
+from tests.unit.entrypoints.fakes import FakeControl, door_of
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ async def test_files_may_be_bigger_than_other_requests() -> None:
     big = {"content-length": str(BODY_LIMIT_BYTES + 1)}
     answers = {}
     for path in ("/tasks/p00-1/build/1/1/blobs", "/tasks/p00-1/build/1/1/complete", "/blobs"):
-        app = create_app(Door(None, None, None, "t"))  # type: ignore[arg-type]
+        app = create_app(door_of(FakeControl(), "t"))
         async with httpx2.AsyncClient(
             base_url="http://127.0.0.1", transport=httpx2.ASGITransport(app=app)
         ) as http:
@@ -189,7 +189,7 @@ async def test_leases_of_foreign_agents_cannot_hide_among_others(wire: Wire) -> 
 async def test_a_claim_out_of_bounds_names_the_field(wire: Wire, body: Any, field: str) -> None:
     answer = await wire.post("/agents/build/claim", body)
     assert answer.status_code == 422
-    assert answer.json()["problems"][0].startswith(field)
+    assert answer.json()["problems"][0]["pointer"].startswith(f"/{field}")
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,12 @@ from stagewright.adapters.system.clock import SystemClock
 from stagewright.domain.errors import CursorInvalid, NotFound
 from stagewright.entrypoints.api import sse
 from stagewright.entrypoints.api.app import create_app
-from stagewright.entrypoints.api.door import Door
 from stagewright.entrypoints.api.server import address_of, bind, serving
 from stagewright.ports.backend import BackendOptions
 from stagewright.ports.live import LiveMessage, Wanted
 from stagewright.ports.message_bus import Message, Topic
 from stagewright.testing.contracts.live_events import Desk, places, take
+from tests.unit.entrypoints.api.doors import door_to
 
 TOKEN = "t"
 HEADERS = {"authorization": f"Bearer {TOKEN}"}
@@ -51,9 +51,7 @@ async def opened() -> AsyncIterator[House]:
     async with open_backend("memory://", BackendOptions(partitions=2), clock) as backend:
         desk = Desk(backend, clock)
         control, listener = desk.control, bind(0)
-        app = create_app(
-            Door(control.commands, control.queries, control.dead_letters, TOKEN, live=desk.live)
-        )
+        app = create_app(door_to(control, clock, TOKEN, live=desk.live, access=None))
         address = address_of(listener)
         async with (
             serving(app, listener),
