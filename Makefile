@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help setup demo demo-stop test lint simulate torture mutants \
+.PHONY: help setup demo demo-stop test lint simulate torture mutants screenshots \
 	bench bench-peers bench-growth bench-memory bench-live pins
 
 VENV := .venv
@@ -30,6 +30,7 @@ test: $(READY) ## Run all checks, tier by tier
 	@tools/need.sh strace strace -V
 	@tools/need.sh nodejs node --version
 	@tools/need.sh curl curl --version
+	@tools/need.sh chromium chromium --version
 	@$(BIN)/python tools/run_tiers.py
 
 torture: $(READY) ## Run what takes long: kills, lossy lines, crash sweeps, fuzz, soak (about 30 min)
@@ -67,6 +68,10 @@ mutants: $(READY) ## Plant known mistakes and show what catches each (ONLY='word
 	@tools/need.sh redis-server redis-server --version
 	@$(BIN)/python -m tools.mutants $(if $(ONLY),--only $(ONLY)) $(if $(BY),--by $(BY)) $(if $(ALL),--all)
 
+screenshots: $(READY) ## Take a picture of every screen of the dashboard (INTO=folder ONLY='words')
+	@tools/need.sh chromium chromium --version
+	@$(BIN)/python -m tests.browser.screenshots $(or $(INTO),build/screenshots) $(ONLY)
+
 pins: $(READY) ## Resolve requirements*.txt again from pyproject.toml (UPGRADE=1 takes newer versions)
 	@$(BIN)/python -m pip install --quiet 'uv>=0.13'
 	@$(PIN) pyproject.toml -o requirements.txt
@@ -77,11 +82,12 @@ PIN = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate
 	--no-emit-index-url --no-emit-find-links --no-annotate \
 	--custom-compile-command 'make pins' $(if $(UPGRADE),--upgrade)
 
-$(READY): requirements-test.txt pyproject.toml tools/make_venv.sh
+$(READY): requirements-test.txt pyproject.toml tools/make_venv.sh tools/fetch_vendor.py
 	@tools/make_venv.sh $(VENV)
 	@echo 'installing the pinned packages ...'
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check \
 		--require-hashes -r requirements-test.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check \
 		--no-deps --no-build-isolation -e .
+	@$(BIN)/python tools/fetch_vendor.py
 	@touch $@

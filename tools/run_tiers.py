@@ -100,6 +100,7 @@ TIERS = (
         ),
     ),
     Tier("acceptance", 145, (pytest("acceptance", *parallel("tests/acceptance")),)),
+    Tier("browser", 90, (pytest("browser", *parallel("tests/browser")),)),
     # Kills wait for processes to come back most of the time, so two such tests share two cores.
     Tier("faults", 260, (pytest("faults", *parallel("tests/faults")),)),
 )

@@ -12,6 +12,7 @@ from stagewright.application.details import Details
 from stagewright.application.feed_streams import LiveEvents
 from stagewright.application.letter_desk import LetterDesk
 from stagewright.application.queries import Queries
+from stagewright.application.stage_details import StageDetails
 from stagewright.ports.backend import Backend
 from stagewright.ports.system import IClock, IIdentifiers, IRandom
 
@@ -34,6 +35,7 @@ class Control:
         self.live = LiveEvents(backend, self.catalog, clock, self.queries)
         self.dead_letters = backend.dead_letters
         self.access = Access(backend, clock, ids)
+        self.stage_details = StageDetails(backend, self.catalog)
         self.details = Details(backend, self.catalog)
         self.catalogue = Catalogue(backend, self.catalog, clock)
         self.letter_desk = LetterDesk(backend, self.commands, clock)

@@ -14,14 +14,17 @@ from stagewright.entrypoints.settings import Settings
 log = structlog.get_logger(__name__)
 
 
-def rules_of(settings: Settings, *, keys: bool, development: bool) -> Rules:
+def rules_of(
+    settings: Settings, *, keys: bool, development: bool, sign_in: str | None = None
+) -> Rules:
     """Return what the guard is told; ConfigurationError for an address that is not safe.
 
     That is one which others could reach before there is a key, or while none is needed.
     """
     if not is_loopback(settings.host):
         _check_reachable(settings, keys=keys, development=development)
-    return Rules(hosts=LOOPBACK_NAMES | _names(settings), development=development)
+    hosts = LOOPBACK_NAMES | _names(settings)
+    return Rules(hosts=hosts, development=development, sign_in=sign_in)
 
 
 def _check_reachable(settings: Settings, *, keys: bool, development: bool) -> None:

@@ -80,16 +80,17 @@ async def open_the_door(
     from stagewright.entrypoints.api.app import create_app
     from stagewright.entrypoints.api.door import door_over
     from stagewright.entrypoints.api.server import address_of, allow_many_readers, bind, serving
+    from stagewright.entrypoints.web.app import SIGN_IN, mount
 
     control, settings = container.control(), container.settings()
     access = control.access
     keys = await access.keys.any_in_force()
-    rules = rules_of(settings, keys=keys, development=development)
+    rules = rules_of(settings, keys=keys, development=development, sign_in=SIGN_IN)
     token = settings.token.get_secret_value() if settings.token else secrets.token_urlsafe(32)
     door = door_over(container, token, rules)
     listener = bind(port, settings.host)
     allow_many_readers()
-    async with container.desk().running(), serving(create_app(door), listener):
+    async with container.desk().running(), serving(create_app(door, mount), listener):
         publish = getattr(container.backend(), "publish_door", None)
         if publish is not None:
             publish(address_of(listener), token)

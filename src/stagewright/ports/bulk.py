@@ -16,6 +16,8 @@ NAMED = 1_000
 """So many workflows may be named in a request, and so many refusals a job keeps."""
 
 Action = Literal["pause", "resume", "cancel", "retry", "signal", "approve", "reject"]
+DECISIONS = frozenset({"approve", "reject"})
+"""Actions that need the scope of those who approve."""
 
 
 class BulkFilter(BaseModel):

@@ -9,7 +9,7 @@ import structlog
 from fastapi import APIRouter, FastAPI, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.requests import HTTPConnection
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
@@ -69,11 +69,15 @@ PARTS = (
 )
 
 
-def create_app(door: Door) -> App:
-    """Return the ASGI application, guarded."""
+def create_app(door: Door, mount: Callable[[FastAPI], None] | None = None) -> App:
+    """Return the ASGI application, guarded; `mount` adds the pages that stand beside the API."""
     app = routed()
     app.state.door, app.state.metrics = door, Metrics()
-    return Guard(app, _gate(door), door.rules, _public(door.rules.open_prefixes))
+    if mount is not None:
+        mount(app)
+    return Guard(
+        app, _gate(door), door.rules, _public(door.rules.open_prefixes, public_routes(app))
+    )
 
 
 def routed() -> FastAPI:
@@ -82,6 +86,7 @@ def routed() -> FastAPI:
     for router in routers():
         app.include_router(router, prefix=PREFIX)
     app.include_router(probes.router)
+    app.state.error_page = None
     app.add_exception_handler(StagewrightError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ValidationError, _invalid)
@@ -96,9 +101,8 @@ def _gate(door: Door) -> Gate | TokenGate:
     return gate
 
 
-def _public(prefixes: tuple[str, ...]) -> Callable[[Scope], bool]:
+def _public(prefixes: tuple[str, ...], routes: set[tuple[str, str]]) -> Callable[[Scope], bool]:
     """Return what tells requests for routes that say they are for everybody."""
-    routes = public_routes()
 
     def public(scope: Scope) -> bool:
         return (scope.get("method"), scope["path"]) in routes or (
@@ -113,14 +117,13 @@ def routers() -> list[APIRouter]:
     return [part.router for part in PARTS]
 
 
-def public_routes() -> set[tuple[str, str]]:
+def public_routes(app: FastAPI) -> set[tuple[str, str]]:
     """Return method and path of the routes that say they are for everybody."""
-    placed = [(PREFIX, router) for router in routers()] + [("", probes.router)]
     return {
-        (method, prefix + route.path)
-        for prefix, router in placed
-        for route in router.routes
-        if isinstance(route, APIRoute) and Needed.PUBLIC in map(scope_of, route.dependencies)
+        (method, context.path or "")
+        for context in iter_route_contexts(app.routes)
+        if isinstance(route := context.route, APIRoute)
+        and Needed.PUBLIC in map(scope_of, route.dependencies)
         for method in route.methods or ()
     }
 
@@ -141,7 +144,7 @@ async def _known(connection: HTTPConnection, error: Exception) -> Any:
     request = Request(connection.scope)
     if isinstance(known, Forbidden) and request.method not in SAFE_METHODS:
         await _note_refusal(request, known)
-    return problem_response(known)
+    return _answer(request, known)
 
 
 async def _note_refusal(request: Request, error: Forbidden) -> None:
@@ -152,20 +155,28 @@ async def _note_refusal(request: Request, error: Forbidden) -> None:
         await door.access.trail.refused(actor, request.method, request.url.path, error)
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
+def _answer(request: Request, error: StagewrightError, status: int | None = None) -> Response:
+    """Return an error as a document, or as a page where people look at it."""
+    page = request.app.state.error_page
+    answer: Response | None = page and page(request, error, status)
+    return answer or problem_response(error, status)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
     found: Sequence[Any] = getattr(error, "errors", list)()
-    return problem_response(
+    return _answer(
+        request,
         ValidationFailed(
             "The request does not have the agreed shape.", problems=[_line(e) for e in found]
-        )
+        ),
     )
 
 
 async def _http(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 500)
     if status == _NOT_FOUND:
-        return problem_response(NotFound("address", request.url.path))
-    answer = problem_response(UsageError(str(getattr(error, "detail", error))), status)
+        return _answer(request, NotFound("address", request.url.path))
+    answer = _answer(request, UsageError(str(getattr(error, "detail", error))), status)
     answer.headers.update(getattr(error, "headers", None) or {})
     return answer
 
@@ -173,10 +184,11 @@ async def _http(request: Request, error: Exception) -> Response:
 async def _unknown(request: Request, error: Exception) -> Response:
     """Answer without the error's text, which may hold payloads; the log has its place."""
     structlog.get_logger().error("request_failed", path=request.url.path, error=repr(error))
-    return problem_response(
+    return _answer(
+        request,
         StagewrightError(
             f"The server failed: {type(error).__name__}.", remedy="See the server's log."
-        )
+        ),
     )
 
 

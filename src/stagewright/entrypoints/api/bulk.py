@@ -13,12 +13,11 @@ from stagewright.entrypoints.api.bodies import BoundedRoute
 from stagewright.entrypoints.api.dependencies import TheDoor
 from stagewright.entrypoints.api.door import PREFIX
 from stagewright.entrypoints.api.starts import IdempotencyKey, one_key
-from stagewright.ports.bulk import BulkRequest, BulkView
+from stagewright.ports.bulk import DECISIONS, BulkRequest, BulkView
 
 router = APIRouter(tags=["bulk"], route_class=BoundedRoute)
 
 JobId = Annotated[str, Path(max_length=64, description="Id of a bulk job.")]
-_DECISIONS = frozenset({"approve", "reject"})
 _OK, _ACCEPTED = 200, 202
 
 
@@ -51,7 +50,7 @@ async def begin(
 
 
 def _may(principal: Principal, body: BulkRequest) -> None:
-    if body.action in _DECISIONS and not principal.may(Scope.APPROVE):
+    if body.action in DECISIONS and not principal.may(Scope.APPROVE):
         raise Forbidden(principal.name, Scope.APPROVE.value)
 
 

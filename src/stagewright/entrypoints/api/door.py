@@ -19,6 +19,7 @@ from stagewright.ports.details import IDetails
 from stagewright.ports.keys import IKeys
 from stagewright.ports.letter_desk import ILetterDesk
 from stagewright.ports.readiness import IReadiness
+from stagewright.ports.stage_details import IStageDetails
 
 PREFIX = "/api/v1"
 
@@ -51,6 +52,7 @@ class Door:
     """Set in the door of an actor."""
     rules: Rules = field(default_factory=Rules, kw_only=True)
     desk: Desk | None = field(default=None, kw_only=True)
+    stage_details: IStageDetails | None = field(default=None, kw_only=True)
 
     def acting(self, actor: Actor) -> Door:
         """Return the door whose changes are made in an actor's name, and written down."""
@@ -85,4 +87,5 @@ def door_over(container: Container, token: str, rules: Rules) -> Door:
         access=control.access,
         rules=rules,
         desk=Desk(desk, DeskMeans(desk, container.backend().blobs)),
+        stage_details=control.stage_details,
     )

@@ -19,6 +19,7 @@ from stagewright.entrypoints.api.door import door_over
 from stagewright.entrypoints.api.rules import Rules
 from stagewright.entrypoints.container import opened
 from stagewright.entrypoints.settings import Settings
+from stagewright.entrypoints.web.app import mount
 from stagewright.ports.audit import AuditEntry, AuditQuery
 from stagewright.ports.keys import KeyRequest, KeyView, NewKey
 
@@ -108,7 +109,7 @@ async def house(rules: Rules | None = None, url: str = "memory://") -> AsyncIter
     async with opened(Settings(url=url)) as container:
         control = container.control()
         door = door_over(container, TOKEN, rules or Rules())
-        yield House(create_app(door), control)
+        yield House(create_app(door, mount), control)
 
 
 def scope_of_request(method: str, path: str, headers: Mapping[str, str]) -> dict[str, Any]:

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from typing import get_args
 
 import pytest
-from fastapi import Request
-from fastapi.routing import APIRoute, APIWebSocketRoute
+from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
 
 from stagewright.domain.errors import Forbidden, Unauthorized
-from stagewright.entrypoints.api import probes
 from stagewright.entrypoints.api.access import (
     GIVEN,
     NOBODY,
@@ -22,15 +21,22 @@ from stagewright.entrypoints.api.access import (
     needs,
     scope_of,
 )
-from stagewright.entrypoints.api.app import PREFIX, public_routes, routers
+from stagewright.entrypoints.api.app import PREFIX, public_routes, routed
+from stagewright.entrypoints.web.app import mount
 from stagewright.ports.keys import ScopeName
 
 
+def application() -> FastAPI:
+    """The whole server: the interface, and the pages beside it."""
+    app = routed()
+    mount(app)
+    return app
+
+
 def every_route() -> Iterator[APIRoute | APIWebSocketRoute]:
-    for router in (*routers(), probes.router):
-        yield from (
-            route for route in router.routes if isinstance(route, (APIRoute, APIWebSocketRoute))
-        )
+    for context in iter_route_contexts(application().routes):
+        if isinstance(context.route, (APIRoute, APIWebSocketRoute)):
+            yield context.route
 
 
 def request_by(principal: Principal) -> Request:
@@ -47,7 +53,9 @@ def test_every_route_declares_one_scope() -> None:
 
 def test_only_what_supervisors_ask_and_signing_in_need_no_key() -> None:
     probes = {("GET", path) for path in ("/livez", "/readyz", "/metrics")}
-    assert public_routes() == probes | {("POST", f"{PREFIX}/session")}
+    signing_in = {("POST", f"{PREFIX}/session"), ("GET", "/sign-in")}
+    files = {("GET", "/static/{digest}/{path:path}")}
+    assert public_routes(application()) == probes | signing_in | files
 
 
 async def test_a_scope_that_was_not_given_is_refused_by_name() -> None:
