@@ -246,7 +246,8 @@ async def test_a_job_is_written_down_once_and_each_command_is_in_the_actors_name
     job = await mine.bulk.begin(BulkRequest(action="pause", ids=(id_,), by="bob", reason="rest"))
     entry = await newest(world)
     assert (entry.action, entry.target, entry.actor) == ("bulk.pause", job.job_id, "ann")
-    await mine.bulk.job(job.job_id or "")
+    async with world.clock.auto():
+        await mine.bulk.job(job.job_id or "")
     paused = (await world.state(id_)).paused
     assert paused is not None
     assert paused.by == "ann"

@@ -205,7 +205,7 @@ async def test_every_answer_tells_browsers_to_keep_out(served: House) -> None:
         await served.ask("GET", SYSTEM, bearer=TOKEN),
         await served.ask("GET", SYSTEM),
         await served.ask("GET", SYSTEM, headers={"host": "evil.example"}),
-        await served.ask("GET", "/nowhere", bearer=TOKEN),
+        await served.ask("GET", "/api/v1/nowhere", bearer=TOKEN),
     ):
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cross-origin-resource-policy"] == "same-origin"
