@@ -80,6 +80,13 @@ IN_APPLICATION = (
         "application",
     ),
     Planted(
+        "tries in one partition while what it tries in another kills the process",
+        "application/consumer.py",
+        "async with self._reception.alone:",
+        "if True:",
+        "application",
+    ),
+    Planted(
         "counts the tries of a poison message for its neighbours too",
         "application/takeover.py",
         'key = f"try:{self.partition}:{what}"',

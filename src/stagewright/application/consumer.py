@@ -136,16 +136,20 @@ class Consumer:
         return drain is not None and drain.careful
 
     async def _apply_carefully(self, item: Work) -> None:
-        """One on its own, so that what crashes its process does not blame its neighbours."""
+        """One on its own, so that what crashes its process does not blame its neighbours.
+
+        Neighbours are in other partitions too: a crash is that of everything under way.
+        """
         drain = self._drains[partition_of(item.workflow_id)]
         timer = f"{item.workflow_id} {item.cause}"
-        tries = await drain.tries(timer if item.inbox is None else item.inbox.position)
-        if tries <= TRIES:
-            await self._processor.process([item])
-        elif tries == TRIES + 1:
-            await self._processor.quarantine(item, CRASHED)
-        else:  # even that crashed
-            await self._processor.drop([item], CRASHED)
+        async with self._reception.alone:
+            tries = await drain.tries(timer if item.inbox is None else item.inbox.position)
+            if tries <= TRIES:
+                await self._processor.process([item])
+            elif tries == TRIES + 1:
+                await self._processor.quarantine(item, CRASHED)
+            else:  # even that crashed
+                await self._processor.drop([item], CRASHED)
 
     def _advance(self, received: Received) -> None:
         for message in received.messages:

@@ -45,6 +45,8 @@ class Reception:
         self._leading: asyncio.Task[Received] | None = None
         self._covered: list[Listener] = []
         """Those for whom one listens."""
+        self.alone = asyncio.Lock()
+        """Held while one of them tries what may have crashed a process: they share this one."""
         self._turns = asyncio.Lock()
 
     async def turn(self) -> None:

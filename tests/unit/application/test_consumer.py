@@ -10,7 +10,7 @@ import pytest
 
 from stagewright.application.consumer import CRASHED, Consumer
 from stagewright.application.reception import Reception
-from stagewright.application.takeover import TRIES
+from stagewright.application.takeover import TRIES, Takeover
 from stagewright.domain.errors import Unreachable
 from stagewright.domain.ids import partition_of
 from stagewright.domain.workflow import HeldWait
@@ -241,6 +241,42 @@ async def test_what_crashes_even_its_quarantine_becomes_a_dead_letter(world: Wor
     await (await consumer(world)).consume()
     assert await world.reasons() == [CRASHED]
     assert not isinstance((await world.state(bad)).awaiting["build"], HeldWait)
+
+
+async def one_each(world: World) -> list[Consumer]:
+    """The consumers of one process, each with a partition that was left in the midst of a drain."""
+    reception = Reception(world.backend.bus, world.clock, limit=256, wait_s=0.0)
+    made = []
+    for partition in range(world.backend.partitions):
+        await Takeover(world.backend.kv, world.clock, partition).begin()
+        made.append(
+            Consumer(
+                world.backend, world.lives, world.processor, world.clock,
+                reception=reception, lost=Lost(),
+            )
+        )  # fmt: skip
+        await made[-1].take(partition)
+    return made
+
+
+async def test_what_may_crash_a_process_is_tried_while_it_tries_nothing_else(world: World) -> None:
+    ids = await jobs(world, 8)
+    assert len({partition_of(id_) for id_ in ids}) > 1
+    processor: Any = world.processor
+    real, under_way, most = processor.process, set[int](), list[int]()
+
+    async def process(items: Any) -> None:
+        if items:
+            under_way.add(id(items))
+            await asyncio.sleep(0)  # the others could begin here
+            most.append(len(under_way))
+            await real(items)
+            under_way.remove(id(items))
+
+    processor.process = process
+    await asyncio.gather(*(made.consume() for made in await one_each(world)))
+    assert await active(world, ids) == {("check",)}
+    assert most == [1] * len(ids)
 
 
 async def test_a_timer_that_crashes_its_owners_is_found_too(world: World) -> None:
