@@ -80,6 +80,13 @@ IN_APPLICATION = (
         "application",
     ),
     Planted(
+        "takes the death of one owner that holds a stage for a crash of the holding",
+        "application/consumer.py",
+        "elif tries <= TRIES + HOLDS:",
+        "elif tries == TRIES + 1:",
+        "application",
+    ),
+    Planted(
         "tries in one partition while what it tries in another kills the process",
         "application/consumer.py",
         "async with self._reception.alone:",

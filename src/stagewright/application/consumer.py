@@ -19,7 +19,7 @@ from stagewright.application.inbox import (
 from stagewright.application.live import LiveWorkflows
 from stagewright.application.marks import Marks
 from stagewright.application.reception import Reception
-from stagewright.application.takeover import TRIES, Takeover
+from stagewright.application.takeover import HOLDS, TRIES, Takeover
 from stagewright.domain.errors import StagewrightError
 from stagewright.domain.ids import partition_of
 from stagewright.ports.backend import Backend
@@ -146,7 +146,7 @@ class Consumer:
             tries = await drain.tries(timer if item.inbox is None else item.inbox.position)
             if tries <= TRIES:
                 await self._processor.process([item])
-            elif tries == TRIES + 1:
+            elif tries <= TRIES + HOLDS:
                 await self._processor.quarantine(item, CRASHED)
             else:  # even that crashed
                 await self._processor.drop([item], CRASHED)

@@ -12,6 +12,8 @@ from stagewright.ports.system import IClock
 
 TRIES = 3
 """So many owners may try one message or timer. The next one holds its stage instead."""
+HOLDS = 3
+"""So many owners may try to hold it: one that dies meanwhile may have died of anything."""
 MESSAGES = 4_096
 """A drain ends after so many: what comes later was never seen by the owner before."""
 _DAY_S = 86_400.0

@@ -10,7 +10,7 @@ import pytest
 
 from stagewright.application.consumer import CRASHED, Consumer
 from stagewright.application.reception import Reception
-from stagewright.application.takeover import TRIES, Takeover
+from stagewright.application.takeover import HOLDS, TRIES, Takeover
 from stagewright.domain.errors import Unreachable
 from stagewright.domain.ids import partition_of
 from stagewright.domain.workflow import HeldWait
@@ -225,10 +225,8 @@ async def test_neighbours_of_a_crasher_are_applied_by_the_first_careful_owner(wo
     assert len(await world.letters()) == 1
 
 
-async def test_what_crashes_even_its_quarantine_becomes_a_dead_letter(world: World) -> None:
-    bad, _ = await poisoned(world)
-    for _ in range(TRIES + 1):
-        await crashes(world, await consumer(world), "poison")
+async def dies_holding(world: World) -> None:
+    """An owner dies while it is about to hold a stage."""
     made = await consumer(world)
     processor: Any = world.processor
 
@@ -238,6 +236,27 @@ async def test_what_crashes_even_its_quarantine_becomes_a_dead_letter(world: Wor
     processor.quarantine = quarantine
     with pytest.raises(Crash):
         await made.consume()
+
+
+async def test_an_owner_that_dies_holding_a_stage_is_followed_by_one_that_holds_it(
+    world: World,
+) -> None:
+    bad, _ = await poisoned(world)
+    for _ in range(TRIES + 1):
+        await crashes(world, await consumer(world), "poison")
+    for _ in range(HOLDS - 1):
+        await dies_holding(world)
+    await (await consumer(world)).consume()
+    assert isinstance((await world.state(bad)).awaiting["build"], HeldWait)
+    assert await world.reasons() == [CRASHED]
+
+
+async def test_what_crashes_even_its_quarantine_becomes_a_dead_letter(world: World) -> None:
+    bad, _ = await poisoned(world)
+    for _ in range(TRIES + 1):
+        await crashes(world, await consumer(world), "poison")
+    for _ in range(HOLDS):
+        await dies_holding(world)
     await (await consumer(world)).consume()
     assert await world.reasons() == [CRASHED]
     assert not isinstance((await world.state(bad)).awaiting["build"], HeldWait)

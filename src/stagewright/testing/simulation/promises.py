@@ -246,7 +246,7 @@ class Promises(Witness):
         self._records.fact("a message became a dead letter")
         if "stale token" in reason:
             self._records.fact("a result was fenced")
-        if reason != CRASHED:  # what killed its reader five times is kept for a person
+        if reason != CRASHED:  # what killed six readers is kept for a person
             self._gone(message, f"was rejected ({reason})")
 
     def _gone(self, message: InboxMessage, how: str) -> None:
