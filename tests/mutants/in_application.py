@@ -80,6 +80,13 @@ IN_APPLICATION = (
         "application",
     ),
     Planted(
+        "leaves out what it received before its partition was taken again",
+        "application/consumer.py",
+        "            if drain is not None:",
+        "            if drain is not None and self._careful(item):",
+        "application",
+    ),
+    Planted(
         "takes the death of one owner that holds a stage for a crash of the holding",
         "application/consumer.py",
         "elif tries <= TRIES + HOLDS:",

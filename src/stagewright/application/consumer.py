@@ -125,22 +125,26 @@ class Consumer:
                 items.append(read)
         if bytes_read > AT_ONCE_BYTES:
             await asyncio.sleep(0)
-        await self._processor.process([item for item in items if not self._careful(item)])
-        for item in filter(self._careful, items):
-            await self._apply_carefully(item)
+        # Looked up before anything waits: the partition may be given up and taken again meanwhile.
+        drains = [self._careful(item) for item in items]
+        usual = [item for item, drain in zip(items, drains, strict=True) if drain is None]
+        await self._processor.process(usual)
+        for item, drain in zip(items, drains, strict=True):
+            if drain is not None:
+                await self._apply_carefully(item, drain)
         if self._processor.left > left:  # what stays due must not keep us spinning
             await self._clock.sleep(self._reception.wait_s)
 
-    def _careful(self, item: Work) -> bool:
+    def _careful(self, item: Work) -> Takeover | None:
+        """Return the drain that goes one by one through the item's partition."""
         drain = self._drains.get(partition_of(item.workflow_id))
-        return drain is not None and drain.careful
+        return drain if drain is not None and drain.careful else None
 
-    async def _apply_carefully(self, item: Work) -> None:
+    async def _apply_carefully(self, item: Work, drain: Takeover) -> None:
         """One on its own, so that what crashes its process does not blame its neighbours.
 
         Neighbours are in other partitions too: a crash is that of everything under way.
         """
-        drain = self._drains[partition_of(item.workflow_id)]
         timer = f"{item.workflow_id} {item.cause}"
         async with self._reception.alone:
             tries = await drain.tries(timer if item.inbox is None else item.inbox.position)

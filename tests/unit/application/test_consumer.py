@@ -298,6 +298,28 @@ async def test_what_may_crash_a_process_is_tried_while_it_tries_nothing_else(wor
     assert most == [1] * len(ids)
 
 
+async def test_what_was_received_before_a_partition_changed_hands_twice_is_not_left_out(
+    world: World,
+) -> None:
+    ids = [id_ for id_ in await jobs(world, 12) if partition_of(id_) == 0]
+    assert len(ids) > 1
+    await consumer(world)
+    made, processor = await consumer(world), world.processor
+    real: Any = processor.process
+
+    async def process(items: Any) -> None:
+        if items:  # meanwhile another owns the partition for a while, and ends in peace
+            made.give_up(0)
+            await Takeover(world.backend.kv, world.clock, 0).end()
+            await made.take(0)
+        await real(items)
+
+    vars(processor)["process"] = process
+    await made.consume()
+    await made.consume()
+    assert await active(world, ids) == {("check",)}
+
+
 async def test_a_timer_that_crashes_its_owners_is_found_too(world: World) -> None:
     await world.register(wait("nap", for_s=5))
     id_ = await world.start()
