@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +35,8 @@ class Scene:
     """The orchestrator of the workflow's partition."""
     sole: bool = False
     """Whether orchestrator and agents live in the one process that can open the backend."""
+    letters: Mapping[str, str] = field(default_factory=dict)
+    """By task: the dead letter that its result has become, not applied by anybody."""
 
 
 def explain(state: WorkflowState, scene: Scene) -> list[Waiting]:
@@ -125,7 +127,18 @@ def _leased(_scene: Scene, stage: str, wait: TaskWait, record: TaskRecord) -> Wa
     )
 
 
-def _done(scene: Scene, stage: str, wait: TaskWait, _record: TaskRecord) -> Waiting:
+def _done(scene: Scene, stage: str, wait: TaskWait, record: TaskRecord) -> Waiting:
+    letter = scene.letters.get(record.task_id)
+    if letter is not None:
+        return _waiting(
+            stage,
+            wait,
+            "done",
+            "people",
+            f"its result could not be applied and is the dead letter {letter}",
+            remedy=f"stagewright dead-letter redrive {letter}",
+            detail={"letter": letter},
+        )
     if scene.owner is None:
         return _waiting(
             stage,

@@ -160,6 +160,12 @@ def _task_of(lease: TaskLease | None, partition: int) -> TaskId | None:
         return None
 
 
+def proof_in(letter: DeadLetter) -> TaskLease | None:
+    """Return the task and token that a dead letter names, None when it names none."""
+    item = read_message(InboxMessage(partition_of(letter.letter_id), "", letter.body))
+    return item.fence if isinstance(item, Work) else None
+
+
 def read_timer(timer: DueTimer) -> Work:
     """A timer whose instant has come."""
     message = TimerFired(timer.timer_id, timer.due_at_ms)

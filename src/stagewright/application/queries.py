@@ -11,6 +11,7 @@ import structlog
 
 from stagewright.application.catalog import Catalog
 from stagewright.application.explain import Scene, explain
+from stagewright.application.inbox import proof_in
 from stagewright.application.live import Live, load_one
 from stagewright.application.ownership import owners
 from stagewright.application.signs import AGENTS, signs_of_life
@@ -23,6 +24,7 @@ from stagewright.domain.snapshot import SnapshotUnreadable, decode_state
 from stagewright.ports.backend import Backend
 from stagewright.ports.message_bus import Topic
 from stagewright.ports.system import IClock
+from stagewright.ports.task import TaskLease, TaskRecord
 from stagewright.ports.views import (
     AgentView,
     DefinitionView,
@@ -93,7 +95,19 @@ class Queries:
             agents=await self._agents(),
             owner=owned.get(partition_of(live.state.workflow_id)),
             sole=self._backend.sole,
+            letters=await self._letters(live.state.workflow_id, records),
         )
+
+    async def _letters(self, workflow_id: str, records: Sequence[TaskRecord]) -> dict[str, str]:
+        """Return the newest dead letter by task, of results that their tasks ended with."""
+        ended = {TaskLease(one.task_id, one.token) for one in records if one.state == "done"}
+        if not ended:
+            return {}
+        found: dict[str, str] = {}
+        for letter in await self._backend.dead_letters.list(workflow_id):
+            if (proof := proof_in(letter)) in ended and proof is not None:
+                found.setdefault(proof.task_id, letter.letter_id)
+        return found
 
     async def _agents(self) -> list[AgentView]:
         living, _ = await signs_of_life(self._backend.kv, AGENTS, self._clock.now_ms())

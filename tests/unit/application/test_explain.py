@@ -108,6 +108,15 @@ def test_a_result_that_lies_in_the_inbox_waits_for_an_orchestrator(
     assert (found.remedy == "stagewright serve") is (owner is None)
 
 
+def test_a_result_that_became_a_dead_letter_waits_for_people() -> None:
+    done = replace(RECORD, state="done")
+    found = only(started(agent("build")), done, letters={TASK: "p00-letter"}, owner=None)
+    assert (found.kind, found.owner) == ("done", "people")
+    assert found.reason == "its result could not be applied and is the dead letter p00-letter"
+    assert found.remedy == "stagewright dead-letter redrive p00-letter"
+    assert found.detail == {"letter": "p00-letter"}
+
+
 def test_a_task_without_a_record_waits_for_the_reconciler() -> None:
     flow = started(agent("build"))
     found = only(flow)

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from stagewright.application.inbox import Refusal
 from stagewright.application.ownership import PRESENT, owner_key
 from stagewright.application.signs import AGENTS, give_sign
 from stagewright.domain.contracts import Contract
 from stagewright.domain.errors import CursorInvalid, NotFound, Refused, Unreachable
 from stagewright.ports.health import PortHealth
+from stagewright.ports.task import TaskLease
 from stagewright.ports.workflow_store import Query
 from stagewright.testing.clock import settle
 from tests.unit.application.test_live import make_unreadable
@@ -44,6 +46,37 @@ async def test_a_workflow_is_shown_with_its_stages_outputs_and_reasons(world: Wo
     assert (view.input, view.stage_outputs, view.output) == ({"n": 1}, {"build": {"n": 2}}, None)
     (reason,) = view.waiting
     assert reason.reason.endswith("no live agent of check@^1")
+
+
+async def test_a_result_that_is_in_no_inbox_any_more_is_shown_as_a_dead_letter(
+    world: World,
+) -> None:
+    await world.register()
+    id_ = await world.start()
+    await world.publish(id_, b"garbage")
+    await world.done("build")
+    garbage, result = await world.inbox()
+    await world.processor.reject(Refusal(garbage, "garbage"))
+    (before,) = (await world.queries.show(id_)).waiting
+    await world.processor.reject(Refusal(result, "it killed six"))
+    (after,) = (await world.queries.show(id_)).waiting
+    letter = next(one for one in await world.letters() if one.reason == "it killed six")
+    assert (before.kind, before.detail) == ("done", {})
+    assert (after.owner, after.detail) == ("people", {"letter": letter.letter_id})
+
+
+async def test_what_an_attempt_before_left_as_a_dead_letter_explains_nothing(world: World) -> None:
+    await world.register()
+    id_ = await world.start()
+    (old,) = await world.claim("build")
+    await world.publish(id_, world.envelope(old))
+    await world.backend.tasks.release(
+        [TaskLease(old.task_id, old.token)], lost=True, now_ms=world.clock.now_ms()
+    )
+    await world.processor.reject(Refusal((await world.inbox())[0], "stale token"))
+    await world.done("build")
+    (found,) = (await world.queries.show(id_)).waiting
+    assert (found.kind, found.detail) == ("done", {})
 
 
 async def test_a_finished_workflow_shows_its_end(world: World) -> None:
