@@ -12,11 +12,13 @@ from stagewright.adapters.memory import step
 from stagewright.adapters.memory.message_bus import MemoryMessageBus
 from stagewright.adapters.memory.state import Namespace
 from stagewright.adapters.memory.task_queue import MemoryTaskQueue
+from stagewright.application import consumer
 from stagewright.application.batch import BatchProcessor
 from stagewright.application.consumer import Consumer
 from stagewright.application.inbox import Work
 from stagewright.application.live import LiveWorkflows
 from stagewright.application.ownership import Ownership
+from stagewright.application.queries import Queries
 from stagewright.application.reconciler import Reconciler
 from stagewright.application.retention import Retention
 from stagewright.application.submission import Submission
@@ -219,6 +221,21 @@ def a_hint_is_all(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(MemoryTaskQueue, "_complete", trusting)
 
 
+def no_stage_is_held(patch: pytest.MonkeyPatch) -> None:
+    """What kills whoever reads it is only moved to the dead letters."""
+    patch.setattr(consumer, "HOLDS", 0)
+
+
+def silence_about_dead_letters(patch: pytest.MonkeyPatch) -> None:
+    """A result that was moved to the dead letters is said to be in the inbox."""
+
+    async def none(*_: object) -> dict[str, str]:
+        return {}
+
+    no_stage_is_held(patch)
+    patch.setattr(Queries, "_letters", none)
+
+
 PLANTS: tuple[Plant, ...] = (
     no_step_id_check,
     no_fence,
@@ -238,4 +255,5 @@ PLANTS: tuple[Plant, ...] = (
     retention_of_the_living,
     queued_before_the_commit,
     a_hint_is_all,
+    silence_about_dead_letters,
 )

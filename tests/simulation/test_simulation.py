@@ -14,7 +14,7 @@ from stagewright.testing import simulate as command_line
 from stagewright.testing.simulate import Summary, main, replay_command, run_seeds, verdict
 from stagewright.testing.simulation.facts import SEEDS_FOR_ALL, SOMETIMES
 from stagewright.testing.simulation.run import Report, simulate
-from tests.simulation.planted import no_step_id_check
+from tests.simulation.planted import no_stage_is_held, no_step_id_check
 
 SOME = range(30)
 
@@ -71,6 +71,18 @@ def test_the_trace_shows_where_a_promise_was_broken(
     broken = next(i for i, line in enumerate(lines) if "PROMISES" in line)
     assert "store.commit" in "".join(lines[:broken])
     assert any("STORE" in line for line in lines)
+
+
+def test_what_is_left_to_people_as_a_dead_letter_alone_does_not_count_as_standing_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    no_stage_is_held(monkeypatch)
+    for seed in range(250):
+        report = simulate(seed)
+        assert report.violations == []
+        if report.facts["a result was left to people as a dead letter alone"]:
+            return
+    pytest.fail("no seed came to that")
 
 
 def test_what_never_happened_makes_a_long_run_red() -> None:

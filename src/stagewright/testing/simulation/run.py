@@ -15,8 +15,9 @@ import structlog
 from stagewright.adapters.memory import open_backend
 from stagewright.application.catalog import Catalog
 from stagewright.application.commands import Commands
+from stagewright.application.queries import Queries
 from stagewright.application.replay import replay_report
-from stagewright.domain.errors import StagewrightError
+from stagewright.domain.errors import StagewrightError, WorkflowNotFound
 from stagewright.domain.workflow import (
     QUARANTINED,
     ApprovalWait,
@@ -141,12 +142,37 @@ async def _settled(world: World) -> bool:
             if model.state is not None and not _waits_for_people(model.state)
         ]
         still_ms = world.clock.now_ms() - round(STILL_S * 1_000)
-        stuck = [id_ for id_, moved_ms in moving if moved_ms < still_ms]
+        still = [id_ for id_, moved_ms in moving if moved_ms < still_ms]
+        stuck = [id_ for id_ in still if await _stuck(world, id_)]
         if stuck or (calm_ms < still_ms and not world.spoken):
             _tell_stuck(world, stuck)
             return False
-        if not moving and world.spoken:
+        if len(moving) == len(still) and world.spoken:
             return True
+
+
+async def _left_to_people(world: World, state: WorkflowState) -> set[str | None]:
+    """Return the stages whose results are dead letters alone, as the workflow itself says.
+
+    Rare: what kills whoever reads it must also find three owners that die holding its stage.
+    """
+    if not await world.backend.dead_letters.list(state.workflow_id):
+        return set()
+    queries = Queries(world.backend, Catalog(world.backend.registry, world.clock), world.clock)
+    try:
+        waiting = (await queries.show(state.workflow_id)).waiting
+    except WorkflowNotFound:  # it was forgotten before it had ended: told elsewhere
+        return set()
+    return {one.stage for one in waiting if one.owner == "people" and "letter" in one.detail}
+
+
+async def _stuck(world: World, id_: str) -> bool:
+    """Whether something here that stands still is not for people to move."""
+    state = world.promises.models[id_].state
+    if state is None or state.paused is not None or state.deadline_at_ms is not None:
+        return True
+    left = await _left_to_people(world, state)
+    return not all(stage in left or _of_people(wait) for stage, wait in state.awaiting.items())
 
 
 def _spins(world: World) -> bool:
@@ -206,6 +232,10 @@ async def _give(world: World, people: Commands, state: WorkflowState) -> None:
     """Give one workflow what it waits for."""
     if state.paused is not None:
         await _say(people, state, kind="resume")
+        return
+    if await _left_to_people(world, state):
+        world.records.fact("a result was left to people as a dead letter alone")
+        await _say(people, state, kind="cancel")
         return
     for stage, wait in sorted(state.awaiting.items()):
         if isinstance(wait, HeldWait):
