@@ -12,12 +12,11 @@ from stagewright.adapters.memory import step
 from stagewright.adapters.memory.message_bus import MemoryMessageBus
 from stagewright.adapters.memory.state import Namespace
 from stagewright.adapters.memory.task_queue import MemoryTaskQueue
-from stagewright.application import consumer
+from stagewright.application import consumer, ownership, signs
 from stagewright.application.batch import BatchProcessor
 from stagewright.application.consumer import Consumer
 from stagewright.application.inbox import Work
 from stagewright.application.live import LiveWorkflows
-from stagewright.application.ownership import Ownership
 from stagewright.application.queries import Queries
 from stagewright.application.reconciler import Reconciler
 from stagewright.application.retention import Retention
@@ -106,12 +105,12 @@ def join_by_counter(patch: pytest.MonkeyPatch) -> None:
 
 def lock_without_expiry(patch: pytest.MonkeyPatch) -> None:
     """A dead owner keeps its partitions for ever."""
-    swap = Ownership._swap
+    give = signs.give_sign
 
-    async def forever(self: Ownership, partition: int, expected: Any, value: Any, _: Any) -> bool:
-        return await swap(self, partition, expected, value, 1e9 if value else 0.001)
+    async def forever(*sign: Any, lasts_s: float, **when: Any) -> None:
+        await give(*sign, lasts_s=1e9 * lasts_s, **when)
 
-    patch.setattr(Ownership, "_swap", forever)
+    patch.setattr(ownership, "give_sign", forever)
 
 
 def leases_nobody_watches(patch: pytest.MonkeyPatch) -> None:

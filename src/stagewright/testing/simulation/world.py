@@ -114,6 +114,7 @@ class World:
         self.stoppable: dict[str, Callable[[], None]] = {}
         """How each process is told to stop in order."""
         self.plans: dict[str, Plan] = {}
+        self._lives = 0
         self.neighbours: dict[str, Process] = {}
         """The lives on one host, by name."""
         self.url = f"memory://simulation-{id(self)}"
@@ -164,8 +165,10 @@ class World:
             Neighbours(life, self.neighbours, self.records) if self.population.one_host else None
         )
         while True:  # one that stops in order is followed by another
+            self._lives += 1  # nobody comes back under the name of one that died
+            holder = f"{life.process.name}.{self._lives}"
             orchestrator = Orchestrator(
-                *parts, options=options, holder=life.process.name, processes=neighbours
+                *parts, options=options, holder=holder, processes=neighbours
             )
             self.stoppable[life.process.name] = orchestrator.stop
             await orchestrator.run()
