@@ -111,7 +111,7 @@ HIDDEN = b"[" + b'{"b":0,"a":":"},' * 16_000
     ids=["deep", "deep again and again", "a key twice", "a number", "digits", "escapes"],
 )
 def test_the_densest_bodies_take_a_few_times_as_long_as_a_flat_one(body: bytes) -> None:
-    assert time_of(body) < 10 * time_of(FLAT)
+    assert time_of(body) < 40 * time_of(FLAT)  # what grew with the square took thousands
 
 
 @st.composite
