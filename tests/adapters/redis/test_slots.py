@@ -77,7 +77,8 @@ async def test_the_keys_of_each_call_share_a_slot(
     crossing = [call for call in calls if len({key_slot(str(k).encode()) for k in call[1:]}) > 1]
     assert crossing == []
     used = {name.rpartition("_")[0] for name, *_ in calls if isinstance(name, str)}
-    assert set(library().functions) - used == {"read_inbox", "renew"}
+    unusual = {"load", "read_inbox", "renew"}  # big logs, big messages, another history
+    assert set(library().functions) - used == unusual
 
 
 @pytest.fixture(scope="module")

@@ -95,7 +95,7 @@ async def test_a_newer_schema_is_refused_with_both_numbers(
     path: Path, url: str, clock: VirtualClock
 ) -> None:
     database(path, f"PRAGMA application_id = {APPLICATION_ID}", "PRAGMA user_version = 9")
-    with pytest.raises(ConfigurationError, match=r"schema 9; this version knows 2\. Upgrade"):
+    with pytest.raises(ConfigurationError, match=r"schema 9; this version knows 3\. Upgrade"):
         await open_and_close(url, clock)
 
 
