@@ -84,7 +84,7 @@ TIERS = (
             (str(Path(sys.executable).with_name("lint-imports")), "--no-logo"),
         ),
     ),
-    Tier("unit", 110, (pytest("unit", *covered(), *parallel("tests/unit")),)),
+    Tier("unit", 150, (pytest("unit", *covered(), *parallel("tests/unit")),)),
     Tier(
         "contracts",
         100,

@@ -36,8 +36,12 @@ class Live:
 class LiveWorkflows:
     """A bounded cache. A stale entry costs a conflict, as long as something is committed on it."""
 
-    def __init__(self, store: IWorkflowStore, catalog: Catalog, limit: int = 20_000) -> None:
+    def __init__(
+        self, store: IWorkflowStore, catalog: Catalog, limit: int = 20_000, *, whole: bool = False
+    ) -> None:
         self._store = store
+        self._outputs_of = None if whole else _referred
+        """Which outputs are loaded where there are many: all only for who shows the past."""
         self._catalog = catalog
         self._limit = limit
         self._held: OrderedDict[str, Live] = OrderedDict()
@@ -55,7 +59,7 @@ class LiveWorkflows:
         self.fresh.clear()
         missing = [id_ for id_ in workflow_ids if id_ not in self._held]
         found = {id_: self._held[id_] for id_ in workflow_ids if id_ in self._held}
-        for stored in await self._store.load(missing, _referred) if missing else ():
+        for stored in await self._store.load(missing, self._outputs_of) if missing else ():
             if isinstance(stored, Stored):
                 try:
                     found[stored.workflow_id] = await self._decode(stored)
@@ -114,7 +118,7 @@ async def load_one(backend: Backend, catalog: Catalog, workflow_id: str) -> Live
             return None
     except ValueError:
         return None
-    lives = LiveWorkflows(backend.store, catalog)
+    lives = LiveWorkflows(backend.store, catalog, whole=True)
     found = (await lives.get([workflow_id])).get(workflow_id)
     if lives.unreadable:
         raise Refused(lives.unreadable[workflow_id], subject=workflow_id)

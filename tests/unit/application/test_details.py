@@ -258,3 +258,77 @@ async def test_approvals_are_paged(world: World) -> None:
 async def test_a_control_brings_all_that_can_be_looked_at(world: World) -> None:
     control = Control(world.backend, world.clock, world.ids, world.randomness)
     assert isinstance(control.details, Details)
+
+
+async def test_every_round_of_a_long_loop_can_be_looked_at(world: World) -> None:
+    again = {"with": {"goal": {"from": "input.goal"}}, "max_visits": 100}
+    await world.register(agent("build", on={"again": "build"}, **again))
+    id_ = await world.start({"goal": "g"})
+    for number in range(70):
+        await world.does("build", {"n": number}, outcome="again")
+    visits = (await details(world).stage(id_, "build")).visits
+    assert [visit.output for visit in visits[:3]] == [{"n": 0}, {"n": 1}, {"n": 2}]
+    assert orjson.loads(await details(world).output(id_, "build/1")) == {"n": 0}
+
+
+async def test_stages_of_a_cancelled_workflow_ended_with_it_if_they_had_begun(world: World) -> None:
+    await world.register(agent("build"), agent("check"), agent("ship"))
+    id_ = await world.start({"goal": "g"})
+    await world.does("build", {"n": 1})
+    await world.command(id_, "cancel")
+    looked = [await details(world).stage(id_, stage) for stage in ("build", "check", "ship")]
+    assert [[visit.outcome for visit in one.visits] for one in looked] == [
+        ["ok"],
+        ["cancelled"],
+        [],
+    ]
+    (attempt,) = looked[1].visits[0].attempts
+    assert attempt.ended_as == "cancelled"
+
+
+async def test_an_attempt_that_failed_before_stays_failed_when_the_workflow_is_cancelled(
+    world: World,
+) -> None:
+    await world.register(agent("build", retry={"attempts": 3, "delay_s": 0}))
+    id_ = await world.start({"goal": "g"})
+    await world.fails("build")
+    await world.apply()
+    await world.command(id_, "cancel")
+    (visit,) = (await details(world).stage(id_, "build")).visits
+    assert [attempt.ended_as for attempt in visit.attempts] == ["failed", "cancelled"]
+
+
+async def test_a_long_log_is_read_page_by_page(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = await reworked(world)
+    whole = await details(world).stage(id_, "build")
+    monkeypatch.setattr("stagewright.application.details.PAGE", 1)
+    assert (await details(world).stage(id_, "build")).visits == whole.visits
+    usage = await UsageLog(world.backend.store).of(await world.state(id_))
+    monkeypatch.setattr("stagewright.application.usage.PAGE", 1)
+    assert await UsageLog(world.backend.store).of(await world.state(id_)) == usage
+
+
+async def test_usage_of_few_workflows_is_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stagewright.application.usage.HELD", 1)
+    usage = UsageLog(world.backend.store)
+    one = await world.state(await reworked(world))
+    two = await world.state(await world.start({"goal": "h"}))
+    before = await usage.of(one)
+    assert before != await usage.of(two)
+    assert await usage.of(one) == before
+
+
+async def test_a_count_gives_up_where_it_would_look_for_ever(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.register(agent("build"))
+    for number in range(4):
+        await world.start({"goal": str(number)}, labels={"team": "web"})
+    monkeypatch.setattr("stagewright.application.details.PAGE", 1)
+    monkeypatch.setattr("stagewright.application.details.PAGES_COUNTED", 2)
+    found = await details(world).count(Query(label=("team", "web")))
+    assert found == Count(count=2, exact=False)
